@@ -1,0 +1,46 @@
+/**
+ * Tasks with an owner: every started task is awaited by the group that started it, and a failure of one reaches the
+ * owner instead of becoming an unhandled rejection.
+ */
+export class TaskGroup {
+  readonly #running = new Set<Promise<void>>();
+  readonly #onError: (error: unknown) => void;
+
+  /** `onError` is told of each task that rejected; the group itself never rejects. */
+  constructor(onError: (error: unknown) => void) {
+    this.#onError = onError;
+  }
+
+  get size(): number {
+    return this.#running.size;
+  }
+
+  /** Starts `task` at once and keeps it until it ends. */
+  run(task: () => Promise<void>): void {
+    const running: Promise<void> = task()
+      .catch((error: unknown) => this.#onError(error))
+      .finally(() => this.#running.delete(running));
+    this.#running.add(running);
+  }
+
+  /** Resolves when no task runs, including those started meanwhile. */
+  async drained(): Promise<void> {
+    while (this.#running.size > 0) await Promise.all(this.#running);
+  }
+}
+
+/** A signal that aborts when any of the given ones does; undefined entries are left out. */
+export function anySignal(...signals: readonly (AbortSignal | undefined)[]): AbortSignal {
+  return AbortSignal.any(signals.filter((signal) => signal !== undefined));
+}
+
+/** A promise together with the functions that settle it, for waits that end from elsewhere. */
+export interface Deferred<T> {
+  readonly promise: Promise<T>;
+  readonly resolve: (value: T) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+export function deferred<T>(): Deferred<T> {
+  return Promise.withResolvers<T>();
+}
