@@ -1,0 +1,329 @@
+/**
+ * Conditions of a mapping and the one table of reasons. A reason is what conditions, Events, metric labels and
+ * `SluiceError.reason` share; the documentation is generated from this table and a test compares it with the code.
+ */
+import { integer, list, object, oneOf, string, time, type Schema, type TypeOf } from './schema.ts';
+
+/** The closed list of condition types. `onlyWhileTrue` ones are removed instead of being set False. */
+export const conditionTypes = {
+  Ready: {
+    onlyWhileTrue: false,
+    description:
+      "The desired configuration is in force: AWS's mapping is in the wanted state, or a live member runs this generation with its source open. It says nothing about the consumer's health.",
+  },
+  Reconciling: {
+    onlyWhileTrue: true,
+    description: 'Sluice is working towards the desired configuration. Present only while True.',
+  },
+  Stalled: {
+    onlyWhileTrue: true,
+    description:
+      'No retry helps until somebody changes the mapping, its class or AWS. Present only while True.',
+  },
+  SourceHealthy: {
+    onlyWhileTrue: false,
+    description: 'Reads from the event source succeed. Unknown where AWS does not say.',
+  },
+  TargetHealthy: {
+    onlyWhileTrue: false,
+    description: 'Invocations of the target succeed. Unknown where AWS does not say.',
+  },
+  Drifted: {
+    onlyWhileTrue: false,
+    description: 'The AWS mapping differs from the desired configuration; the message names the fields.',
+  },
+  Blocked: {
+    onlyWhileTrue: false,
+    description: 'A shard or message group is held by a failing record; the message names it.',
+  },
+  Paused: {
+    onlyWhileTrue: true,
+    description: 'The annotation sluice.dev/paused is set. Present only while True.',
+  },
+  HandingOver: {
+    onlyWhileTrue: true,
+    description: 'The mapping is moving to another mode. Present only while True.',
+  },
+} as const;
+
+export type ConditionType = keyof typeof conditionTypes;
+export type ConditionStatus = 'True' | 'False' | 'Unknown';
+
+export const conditionSchema = object(
+  'One condition, shaped as metav1.Condition.',
+  {
+    type: oneOf('What the condition is about.', Object.keys(conditionTypes) as ConditionType[]),
+    status: oneOf('Whether the condition holds.', ['True', 'False', 'Unknown']),
+    observedGeneration: integer('Generation of the spec that the condition is about.', {
+      minimum: -1,
+      format: 'int64',
+    }),
+    lastTransitionTime: time('When the status of the condition last changed.'),
+    reason: string('Why, in one word of the documented table.', {
+      minLength: 1,
+      maxLength: 256,
+      pattern: '^[A-Za-z]([A-Za-z0-9_]*[A-Za-z0-9])?$',
+    }),
+    message: string('Why, for a person: the field, the value found and what to do.', { maxLength: 32768 }),
+  },
+  { required: ['type', 'status', 'observedGeneration', 'lastTransitionTime', 'reason', 'message'] },
+);
+
+/** A condition of a mapping. */
+export type Condition = TypeOf<typeof conditionSchema>;
+
+/** The list of conditions, keyed by type. */
+export const conditionsSchema: Schema<readonly Condition[]> = list(
+  'What is known of the mapping. See docs/reference/conditions.md for every reason.',
+  conditionSchema,
+  { maxItems: 16, keys: ['type'] },
+);
+
+/** What a reason means and what to do about it. */
+export interface ReasonDoc {
+  readonly description: string;
+  readonly fix: string;
+}
+
+const nothing = 'Nothing; this is normal.';
+const wait = 'Nothing; it is tried again. The message says what AWS or Kubernetes answered.';
+
+/** Every reason. Keys are CamelCase and never renamed: alerts are written against them. */
+export const reasons = {
+  // Ready
+  Serving: { description: 'The desired configuration is in force.', fix: nothing },
+  Disabled: {
+    description: '`enabled` is false and nothing is read.',
+    fix: 'Set `enabled: true` to deliver again.',
+  },
+  Deleting: { description: 'The mapping is being deleted; AWS or a member still holds it.', fix: nothing },
+  Progressing: { description: 'A change is under way.', fix: nothing },
+  ProgressingWithRetry: {
+    description: 'A step did not succeed and is tried again with back-off.',
+    fix: wait,
+  },
+  Unknown: { description: 'Not known yet, or AWS does not say.', fix: nothing },
+  Draining: {
+    description: 'A member finishes what is in flight before it lets the mapping go.',
+    fix: nothing,
+  },
+  NoMember: {
+    description: 'No live poller serves the pool of the mapping.',
+    fix: 'Start or scale up the poller Deployment of the pool that the message names, or choose another class.',
+  },
+  MemberFailed: {
+    description: 'The member that runs the mapping reported an error it cannot explain.',
+    fix: 'Read the log of the member that the message names.',
+  },
+
+  // Stalled
+  InvalidSpec: {
+    description: 'The spec breaks a rule that the CRD cannot express.',
+    fix: 'Change the field that the message names; `sluice validate -f FILE` finds it beforehand.',
+  },
+  NotSupported: {
+    description: 'The spec asks for something that this release does not do.',
+    fix: 'Remove the field that the message names, or use a release that has it.',
+  },
+  ClassNotFound: {
+    description: 'The MappingClass does not exist, or no class is marked default.',
+    fix: 'Create the class, or set `className`.',
+  },
+  ClassNotPermitted: {
+    description: 'The MappingClass does not admit the namespace, mode, source, target or destination.',
+    fix: "Ask the cluster's admin to widen the class, or change what the message names.",
+  },
+  QuotaExceeded: {
+    description: 'The namespace has used up a quota of its class.',
+    fix: 'Delete mappings that are not needed, or ask for a larger quota.',
+  },
+  IncompleteARN: {
+    description: 'A partial ARN cannot be completed.',
+    fix: 'Write the full ARN, or set `aws.region` and `aws.accountID` in the mapping or in its class.',
+  },
+  WrongRegion: {
+    description: 'Source, function and mapping are not in one Region, or the Region does not exist.',
+    fix: 'Correct the ARN, or set `aws.region`.',
+  },
+  UrlNotPermitted: {
+    description: 'The URL, or the address that it resolves to, is not allowed.',
+    fix: 'Use a Service, or a URL that the class allows; metadata and link-local addresses are never allowed.',
+  },
+  ServiceNotFound: {
+    description: 'The Service does not exist in the namespace of the mapping.',
+    fix: 'Create the Service, or correct `poller.target.http.service`.',
+  },
+  ServiceNotPermitted: {
+    description: 'The Service is an ExternalName or has no selector.',
+    fix: 'Use a Service with a selector.',
+  },
+  SecretNotFound: {
+    description: 'A Secret or one of its keys does not exist in the namespace of the mapping.',
+    fix: 'Create the Secret, or correct the reference that the message names.',
+  },
+  SecretInvalid: {
+    description: 'A Secret exists, but what it holds cannot be used.',
+    fix: 'Put a PEM certificate or a plain value where the message says.',
+  },
+  FunctionNotFound: {
+    description: 'The Lambda function, version or alias does not exist.',
+    fix: 'Create it, or correct `functionName`.',
+  },
+  Conflict: {
+    description: 'AWS already has a mapping of this source and function.',
+    fix: 'Delete it, or set `adoptionPolicy: IfExists`.',
+  },
+  ForeignOwner: {
+    description: 'The AWS mapping belongs to another owner, by its tags.',
+    fix: 'Delete the other object first; Sluice never changes what another owner holds.',
+  },
+  CreateOnlyFieldChanged: {
+    description: 'AWS cannot change the field on a live mapping.',
+    fix: 'Undo the change, or set `replacementPolicy: Recreate`.',
+  },
+  DeletionHeld: {
+    description: 'More mappings are being deleted at once than the safety limit allows.',
+    fix: 'Confirm the deletion as the message says.',
+  },
+
+  // Source
+  ReadSucceeded: { description: 'The last read from the source succeeded.', fix: nothing },
+  QueueNotFound: {
+    description: 'The queue does not exist.',
+    fix: 'Create the queue, or correct `eventSourceARN`; reading starts by itself.',
+  },
+  SourceNotFound: {
+    description: 'The stream, cluster, broker, topic or database does not exist.',
+    fix: 'Create it, or correct the field that the message names.',
+  },
+  SourceAccessDenied: {
+    description: 'The identity may not read the source.',
+    fix: 'Grant the actions that the message names; `docs/reference/iam.md` lists them.',
+  },
+  SourceUnreachable: {
+    description: 'The source does not answer.',
+    fix: 'Check network, DNS and endpoint; it is tried again.',
+  },
+  SourceThrottled: {
+    description: 'The source throttles reads.',
+    fix: 'Nothing for a short while; otherwise lower the number of readers or raise the quota.',
+  },
+  SourceFailed: { description: 'The source answered with an error that is tried again.', fix: wait },
+  VisibilityTimeoutTooShort: {
+    description: "The queue's visibility timeout is shorter than the target may take.",
+    fix: "Raise the queue's visibility timeout to at least six times the target's timeout.",
+  },
+  FilterDeletesOnSharedQueue: {
+    description: 'A filter deletes messages of a queue that something else reads as well.',
+    fix: 'Set `poller.unmatched: Release`, or give each consumer its own queue.',
+  },
+  QueueHasLambdaMapping: {
+    description: 'AWS Lambda also reads the queue through a live mapping; the two compete for messages.',
+    fix: 'Disable one of the two mappings.',
+  },
+  NoRedrivePolicy: {
+    description:
+      'The queue has no dead-letter queue, so a message that always fails returns until it expires.',
+    fix: 'Give the queue a redrive policy.',
+  },
+
+  // Target
+  TargetSucceeded: { description: 'The last invocation succeeded.', fix: nothing },
+  TargetThrottled: {
+    description: 'The target answers that it is too busy; messages are held and not spent.',
+    fix: "Raise the target's capacity, or lower `scalingConfig.maximumConcurrency`.",
+  },
+  TargetUnreachable: {
+    description: 'The target cannot be reached: connection, DNS or TLS.',
+    fix: 'Check that the target runs and that the network allows the connection.',
+  },
+  TargetRefused: {
+    description: 'The target refuses the request (401, 403, 404, 405, 407) or may not be invoked.',
+    fix: 'Correct path, credentials or permission.',
+  },
+  NoReadyEndpoint: {
+    description: 'The Service has no ready endpoint.',
+    fix: 'Start the workload behind the Service.',
+  },
+  FunctionError: {
+    description: 'The target ran and failed; the messages return as the source says.',
+    fix: "Read the consumer's log.",
+  },
+  Timeout: {
+    description: 'The target did not answer in time; this counts as a function error.',
+    fix: 'Make the consumer faster, or raise the timeout.',
+  },
+  PayloadTooLarge: {
+    description: 'One record makes an event that the target cannot take.',
+    fix: 'Let the producer send less, or send a reference.',
+  },
+  ResponseInvalid: {
+    description: 'The target answered something that is not a valid response; the batch counts as failed.',
+    fix: 'Answer with the documented response body.',
+  },
+
+  // AWS control plane
+  AwsAccessDenied: {
+    description: 'AWS denies an action to the identity of the mapping.',
+    fix: 'Grant the action that the message names.',
+  },
+  AwsThrottled: { description: 'AWS throttles the control plane; tried again with back-off.', fix: wait },
+  AwsUnreachable: { description: 'AWS does not answer.', fix: wait },
+  AwsFailed: { description: 'AWS answered with an error of its own.', fix: wait },
+  AwsRejected: {
+    description: 'AWS refuses the configuration; the message is its own.',
+    fix: 'Change what the message names.',
+  },
+  AwsCredentialsMissing: {
+    description: 'There are no AWS credentials for the identity of the mapping.',
+    fix: "Give the ServiceAccount an IAM role, or correct the class's identity.",
+  },
+  AssumeRoleFailed: {
+    description: 'The role of the class or mapping cannot be assumed.',
+    fix: "Correct the role's trust policy or `aws.roleARN`.",
+  },
+
+  // Other conditions and Events
+  InSync: { description: 'The AWS mapping equals the desired configuration.', fix: nothing },
+  DifferenceFound: {
+    description: 'The AWS mapping differs; the message names the fields.',
+    fix: 'Nothing in policy Full, it is repaired. In Observe: change AWS or the spec.',
+  },
+  PoisonRecord: {
+    description: 'A record that keeps failing holds its shard or group.',
+    fix: 'Fix the consumer, or let the source move the record to its dead-letter queue.',
+  },
+  NotBlocked: { description: 'No shard or group is held.', fix: nothing },
+  PausedReconcile: {
+    description: '`sluice.dev/paused: reconcile`: nothing is changed, records still flow.',
+    fix: 'Remove the annotation.',
+  },
+  PausedDelivery: {
+    description: '`sluice.dev/paused: delivery`: no record is taken.',
+    fix: 'Remove the annotation.',
+  },
+  HandoverInProgress: {
+    description: 'The old mode is being stopped before the new one starts.',
+    fix: nothing,
+  },
+  Created: { description: 'The AWS mapping was created.', fix: nothing },
+  Updated: { description: 'The AWS mapping was updated.', fix: nothing },
+  Deleted: { description: 'The AWS mapping is gone.', fix: nothing },
+  Retained: {
+    description: 'The AWS mapping was left in place, as `deletionPolicy` says.',
+    fix: 'Delete it in AWS when it is no longer needed.',
+  },
+  Adopted: { description: 'An existing AWS mapping was taken over.', fix: nothing },
+  ForceFinalized: {
+    description: 'The finalizer was removed on request; the AWS mapping may still exist.',
+    fix: 'Look for the mapping in AWS.',
+  },
+} as const satisfies Readonly<Record<string, ReasonDoc>>;
+
+/** A reason of the table. */
+export type Reason = keyof typeof reasons;
+
+/** True for a reason of the table. */
+export function isReason(text: string): text is Reason {
+  return Object.hasOwn(reasons, text);
+}
