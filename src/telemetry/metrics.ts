@@ -1,0 +1,272 @@
+/**
+ * Every metric of Sluice, in one list; `docs/reference/metrics.md` is generated from it. Names of the data plane are
+ * those that correspond to Lambda's own event source mapping metrics; names of the control plane are the ones that
+ * client-go and controller-runtime use, so that existing dashboards and alerts work.
+ *
+ * Labels are bounded: never an ARN, a message id or an error text. Series of a mapping go away with it.
+ */
+import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from 'prom-client';
+
+type Kind = 'counter' | 'gauge' | 'histogram';
+
+interface Definition {
+  readonly kind: Kind;
+  readonly help: string;
+  readonly labels: readonly string[];
+  readonly buckets?: readonly number[];
+  /** The CloudWatch metric of the same meaning, where Lambda has one. */
+  readonly cloudwatch?: string;
+}
+
+/** Labels on everything that belongs to one mapping. */
+const mapping = ['namespace', 'mapping', 'source_type', 'origin'] as const;
+
+export const definitions = {
+  // Data plane, one mapping each.
+  sluice_polled_events_total: {
+    kind: 'counter',
+    help: 'Records read from the source.',
+    labels: mapping,
+    cloudwatch: 'PolledEventCount',
+  },
+  sluice_filtered_out_events_total: {
+    kind: 'counter',
+    help: 'Records that no filter pattern matched.',
+    labels: mapping,
+    cloudwatch: 'FilteredOutEventCount',
+  },
+  sluice_invoked_events_total: {
+    kind: 'counter',
+    help: 'Records handed to the target, again on each repeat, errors and throttles included.',
+    labels: mapping,
+    cloudwatch: 'InvokedEventCount',
+  },
+  sluice_failed_invoke_events_total: {
+    kind: 'counter',
+    help: 'Records of invocations that failed, and records that a partial batch response reported as failed.',
+    labels: mapping,
+    cloudwatch: 'FailedInvokeEventCount',
+  },
+  sluice_deleted_events_total: {
+    kind: 'counter',
+    help: 'Messages deleted from the queue after processing.',
+    labels: mapping,
+    cloudwatch: 'DeletedEventCount',
+  },
+  sluice_delete_failed_events_total: {
+    kind: 'counter',
+    help: 'Messages processed but not deleted: the queue will deliver them again.',
+    labels: mapping,
+  },
+  sluice_polls_total: { kind: 'counter', help: 'Receive calls that succeeded, empty ones included.', labels: mapping },
+  sluice_polling_errors_total: {
+    kind: 'counter',
+    help: 'Receive calls that failed, by reason.',
+    labels: [...mapping, 'code'],
+    cloudwatch: 'PollingErrorCount',
+  },
+  sluice_invocations_total: { kind: 'counter', help: 'Invocations of the target, by outcome.', labels: [...mapping, 'outcome'] },
+  sluice_invocation_errors_total: {
+    kind: 'counter',
+    help: 'Invocations that failed, counted per batch: class is function, timeout, throttle or unreachable.',
+    labels: [...mapping, 'class'],
+    cloudwatch: 'InvokeErrorCount',
+  },
+  sluice_partial_batches_total: { kind: 'counter', help: 'Batches of which the target reported some records as failed.', labels: mapping },
+  sluice_retry_attempts_total: { kind: 'counter', help: 'Invocations that repeated a batch.', labels: mapping },
+  sluice_let_go_events_total: {
+    kind: 'counter',
+    help: 'Messages given back to the queue undelivered: held too long, or at shutdown.',
+    labels: [...mapping, 'reason'],
+  },
+  sluice_inflight_invocations: { kind: 'gauge', help: 'Invocations that run now.', labels: mapping },
+  sluice_concurrency_limit: { kind: 'gauge', help: 'Invocations that may run at once now.', labels: mapping },
+  sluice_target_braked: { kind: 'gauge', help: '1 while receiving has stopped because the target takes no batches.', labels: mapping },
+  sluice_source_backlog_events: {
+    kind: 'gauge',
+    help: 'Messages in the queue by state (visible, in_flight, delayed), as SQS approximates them. Read once a minute: 43,200 GetQueueAttributes calls per mapping and month.',
+    labels: [...mapping, 'state'],
+  },
+  sluice_oldest_event_age_seconds: {
+    kind: 'gauge',
+    help: 'Age of the oldest message of the last batch when it was handed over. Needs no extra call; 0 after an empty poll.',
+    labels: mapping,
+  },
+  sluice_last_record_processed_timestamp_seconds: {
+    kind: 'gauge',
+    help: 'When a batch was last processed with success, in Unix seconds.',
+    labels: mapping,
+  },
+  sluice_mapping_state: { kind: 'gauge', help: '1 for the state that the mapping is in.', labels: [...mapping, 'state'] },
+  sluice_mapping_info: { kind: 'gauge', help: 'Always 1: what the mapping joins.', labels: ['namespace', 'mapping', 'uuid', 'function', 'mode'] },
+  sluice_resource_condition: {
+    kind: 'gauge',
+    help: '1 for the status (True, False, Unknown) that a condition of the resource has.',
+    labels: ['namespace', 'mapping', 'type', 'status'],
+  },
+  // Data plane, by type only: histograms per mapping would be too many series.
+  sluice_invocation_duration_seconds: {
+    kind: 'histogram',
+    help: 'Duration of invocations.',
+    labels: ['source_type', 'target_type', 'outcome'],
+    buckets: [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900],
+  },
+  sluice_batch_records: {
+    kind: 'histogram',
+    help: 'Records of a batch handed to the target.',
+    labels: ['source_type'],
+    buckets: [1, 2, 5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10_000],
+  },
+  sluice_batch_bytes: {
+    kind: 'histogram',
+    help: 'Bytes of the event handed to the target.',
+    labels: ['source_type'],
+    buckets: [1024, 4096, 16_384, 65_536, 262_144, 1_048_576, 2_097_152, 4_194_304, 6_291_456],
+  },
+  // The process.
+  sluice_build_info: { kind: 'gauge', help: 'Always 1: the version that runs.', labels: ['version', 'node'] },
+  sluice_buffer_bytes: { kind: 'gauge', help: 'Bytes of message data held now.', labels: [] },
+  sluice_buffer_limit_bytes: { kind: 'gauge', help: 'Bytes of message data that may be held.', labels: [] },
+  sluice_reflector_last_contact_seconds: {
+    kind: 'gauge',
+    help: 'Seconds since the API server was last heard of, by resource.',
+    labels: ['resource'],
+  },
+  sluice_members: { kind: 'gauge', help: 'Live pollers by pool.', labels: ['pool'] },
+  sluice_aws_requests_total: { kind: 'counter', help: 'Calls of AWS control-plane APIs, by answer.', labels: ['service', 'operation', 'code'] },
+  sluice_drift_detected_total: { kind: 'counter', help: 'Differences found between a mapping and AWS, by field.', labels: ['field'] },
+  // The names of client-go and controller-runtime.
+  workqueue_depth: { kind: 'gauge', help: 'Current depth of workqueue.', labels: ['name'] },
+  workqueue_adds_total: { kind: 'counter', help: 'Total number of adds handled by workqueue.', labels: ['name'] },
+  workqueue_queue_duration_seconds: {
+    kind: 'histogram',
+    help: 'How long in seconds an item stays in workqueue before being requested.',
+    labels: ['name'],
+    buckets: [0.001, 0.01, 0.1, 1, 10, 60, 600],
+  },
+  workqueue_work_duration_seconds: {
+    kind: 'histogram',
+    help: 'How long in seconds processing an item from workqueue takes.',
+    labels: ['name'],
+    buckets: [0.001, 0.01, 0.1, 1, 10, 60, 600],
+  },
+  workqueue_unfinished_work_seconds: { kind: 'gauge', help: 'Seconds of work in progress that has not been observed by work_duration.', labels: ['name'] },
+  workqueue_longest_running_processor_seconds: { kind: 'gauge', help: 'How many seconds the longest running processor has been running.', labels: ['name'] },
+  workqueue_retries_total: { kind: 'counter', help: 'Total number of retries handled by workqueue.', labels: ['name'] },
+  controller_runtime_reconcile_total: { kind: 'counter', help: 'Total number of reconciliations per controller.', labels: ['controller', 'result'] },
+  controller_runtime_reconcile_errors_total: { kind: 'counter', help: 'Total number of reconciliation errors per controller.', labels: ['controller'] },
+  controller_runtime_terminal_reconcile_errors_total: {
+    kind: 'counter',
+    help: 'Total number of terminal reconciliation errors per controller.',
+    labels: ['controller'],
+  },
+  controller_runtime_reconcile_time_seconds: {
+    kind: 'histogram',
+    help: 'Length of time per reconciliation per controller.',
+    labels: ['controller'],
+    buckets: [0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10, 60],
+  },
+  controller_runtime_max_concurrent_reconciles: { kind: 'gauge', help: 'Maximum number of concurrent reconciles per controller.', labels: ['controller'] },
+  controller_runtime_active_workers: { kind: 'gauge', help: 'Number of currently used workers per controller.', labels: ['controller'] },
+  rest_client_requests_total: {
+    kind: 'counter',
+    help: 'Number of HTTP requests, partitioned by status code, method, and host.',
+    labels: ['code', 'method', 'host'],
+  },
+  rest_client_request_duration_seconds: {
+    kind: 'histogram',
+    help: 'Request latency in seconds. Broken down by verb, and host.',
+    labels: ['verb', 'host'],
+    buckets: [0.005, 0.025, 0.1, 0.25, 0.5, 1, 2, 4, 8, 15, 30, 60],
+  },
+  leader_election_master_status: {
+    kind: 'gauge',
+    help: 'Gauge of if the reporting system is master of the relevant lease, 0 indicates backup, 1 indicates master.',
+    labels: ['name'],
+  },
+} as const satisfies Record<string, Definition>;
+
+export type MetricName = keyof typeof definitions;
+type NamesOf<K extends Kind> = { [N in MetricName]: (typeof definitions)[N]['kind'] extends K ? N : never }[MetricName];
+export type Labels = Readonly<Record<string, string>>;
+
+/** The registry of one process, with typed access by name. */
+export class Metrics {
+  readonly registry = new Registry();
+  readonly #counters = new Map<string, Counter>();
+  readonly #gauges = new Map<string, Gauge>();
+  readonly #histograms = new Map<string, Histogram>();
+  /** Label sets of each mapping, so that its series can be removed with it. */
+  readonly #series = new Map<string, Map<string, { metric: Counter | Gauge; labels: Labels }>>();
+
+  constructor(options: { readonly processMetrics: boolean }) {
+    if (options.processMetrics) collectDefaultMetrics({ register: this.registry });
+    for (const [name, definition] of Object.entries<Definition>(definitions)) {
+      const config = { name, help: definition.help, labelNames: [...definition.labels], registers: [this.registry] };
+      if (definition.kind === 'counter') this.#counters.set(name, new Counter(config));
+      else if (definition.kind === 'gauge') this.#gauges.set(name, new Gauge(config));
+      else this.#histograms.set(name, new Histogram({ ...config, buckets: [...(definition.buckets ?? [])] }));
+    }
+  }
+
+  inc(name: NamesOf<'counter'>, labels: Labels, by = 1): void {
+    const counter = this.#counters.get(name);
+    counter?.inc(labels, by);
+    if (counter !== undefined) this.#remember(counter, name, labels);
+  }
+
+  set(name: NamesOf<'gauge'>, labels: Labels, value: number): void {
+    const gauge = this.#gauges.get(name);
+    gauge?.set(labels, value);
+    if (gauge !== undefined) this.#remember(gauge, name, labels);
+  }
+
+  add(name: NamesOf<'gauge'>, labels: Labels, by: number): void {
+    const gauge = this.#gauges.get(name);
+    gauge?.inc(labels, by);
+    if (gauge !== undefined) this.#remember(gauge, name, labels);
+  }
+
+  /** Sets the series of one label value to 1 and those of the others of the same mapping to 0. */
+  setOneOf(name: NamesOf<'gauge'>, labels: Labels, label: string, values: readonly string[], current: string): void {
+    for (const value of values) this.set(name, { ...labels, [label]: value }, value === current ? 1 : 0);
+  }
+
+  observe(name: NamesOf<'histogram'>, labels: Labels, value: number): void {
+    this.#histograms.get(name)?.observe(labels, value);
+  }
+
+  /** Runs before each scrape, for gauges that are read rather than told. */
+  onCollect(name: NamesOf<'gauge'>, collect: (set: (labels: Labels, value: number) => void) => void): void {
+    const gauge = this.#gauges.get(name);
+    if (gauge === undefined) return;
+    Object.assign(gauge, {
+      collect: () => {
+        gauge.reset();
+        collect((labels, value) => gauge.set(labels, value));
+      },
+    });
+  }
+
+  /** Removes every series of a mapping. */
+  forget(namespace: string, name: string): void {
+    const key = `${namespace}/${name}`;
+    for (const { metric, labels } of this.#series.get(key)?.values() ?? []) metric.remove(labels);
+    this.#series.delete(key);
+  }
+
+  /** The text that Prometheus scrapes. */
+  text(): Promise<string> {
+    return this.registry.metrics();
+  }
+
+  #remember(metric: Counter | Gauge, name: string, labels: Labels): void {
+    const owner = labels['mapping'];
+    if (owner === undefined) return;
+    const key = `${labels['namespace'] ?? ''}/${owner}`;
+    let series = this.#series.get(key);
+    if (series === undefined) this.#series.set(key, (series = new Map()));
+    const id = `${name}|${Object.values(labels).join('|')}`;
+    if (!series.has(id)) series.set(id, { metric, labels });
+  }
+}
