@@ -1,0 +1,159 @@
+/**
+ * The engine's events, told as metrics and log lines. One narrator per mapping; it holds the labels, so that the
+ * engine knows neither. Success is counted and logged at `debug`; what a person may want to know is `info`; an expected
+ * failure is `warn`. Nothing here sees a payload.
+ */
+import type { Emit, PollerEvent } from '../poller/events.ts';
+import type { QueueFacts } from '../poller/ports.ts';
+import type { Fields, Log } from './log.ts';
+import type { Labels, Metrics } from './metrics.ts';
+
+/** Whom the narrator speaks of. */
+export interface Subject {
+  readonly namespace: string;
+  readonly name: string;
+  readonly sourceType: string;
+  readonly targetType: string;
+}
+
+const states = ['starting', 'running', 'paused', 'draining', 'stopped'] as const;
+const queueStates = ['visible', 'in_flight', 'delayed'] as const;
+
+/** Lambda's classes of invocation errors by outcome; a time-out is told apart by its reason. */
+const errorClass = { failed: 'function', throttled: 'throttle', unreachable: 'unreachable', refused: 'unreachable' } as const;
+
+/** The labels of everything that belongs to one mapping. */
+export function mappingLabels(subject: Subject): Labels {
+  return { namespace: subject.namespace, mapping: subject.name, source_type: subject.sourceType, origin: 'poller' };
+}
+
+/** Tells the events of one mapping. All counters exist from the start, at 0. */
+export function narratePoller(deps: { readonly metrics: Metrics; readonly log: Log; readonly now: () => number }, subject: Subject): Emit {
+  const { metrics, log, now } = deps;
+  const labels = mappingLabels(subject);
+  const facts: Fields = { mapping: `${subject.namespace}/${subject.name}`, source: subject.sourceType };
+  const types = { source_type: subject.sourceType, target_type: subject.targetType };
+  let inFlight = 0;
+  initialise(metrics, labels);
+
+  const narrate = (event: PollerEvent): void => {
+    switch (event.kind) {
+      case 'polled':
+        metrics.inc('sluice_polls_total', labels);
+        metrics.inc('sluice_polled_events_total', labels, event.records);
+        if (event.records === 0) metrics.set('sluice_oldest_event_age_seconds', labels, 0);
+        return;
+      case 'filtered-out':
+        metrics.inc('sluice_filtered_out_events_total', labels, event.records);
+        log.debug('Filtered records out', { ...facts, records: event.records, disposal: event.disposal });
+        return;
+      case 'invoked':
+        metrics.inc('sluice_invoked_events_total', labels, event.records);
+        if (event.attempt > 1) metrics.inc('sluice_retry_attempts_total', labels);
+        metrics.observe('sluice_batch_records', { source_type: subject.sourceType }, event.records);
+        metrics.observe('sluice_batch_bytes', { source_type: subject.sourceType }, event.bytes);
+        metrics.set('sluice_oldest_event_age_seconds', labels, event.oldestAgeMs / 1000);
+        metrics.set('sluice_inflight_invocations', labels, ++inFlight);
+        return;
+      case 'invocation-ended':
+        metrics.set('sluice_inflight_invocations', labels, --inFlight);
+        invocationEnded(event);
+        return;
+      case 'deleted':
+        metrics.inc('sluice_deleted_events_total', labels, event.records);
+        return;
+      case 'delete-failed':
+        metrics.inc('sluice_delete_failed_events_total', labels, event.records);
+        log.warn('Could not delete messages, the queue delivers them again', { ...facts, records: event.records, reason: event.reason, detail: event.message });
+        return;
+      case 'extend-failed':
+        log.warn('Could not extend visibility, messages may be delivered twice', { ...facts, records: event.records, reason: event.reason, detail: event.message });
+        return;
+      case 'braked':
+        metrics.set('sluice_target_braked', labels, 1);
+        log.warn('Stopped receiving, the target takes no batches', { ...facts, reason: event.reason, detail: event.message, delayMs: event.delayMs });
+        return;
+      case 'unbraked':
+        metrics.set('sluice_target_braked', labels, 0);
+        log.info('Receiving again, the target takes batches', { ...facts, heldMs: event.heldMs });
+        return;
+      case 'let-go':
+        metrics.inc('sluice_let_go_events_total', { ...labels, reason: event.reason }, event.records);
+        log.info('Gave messages back to the queue', { ...facts, records: event.records, reason: event.reason });
+        return;
+      case 'source-failed':
+        metrics.inc('sluice_polling_errors_total', { ...labels, code: event.reason });
+        log.warn('Could not read the source', { ...facts, reason: event.reason, detail: event.message, delayMs: event.delayMs });
+        return;
+      case 'source-opened':
+        log.info('Opened the source', facts);
+        return;
+      case 'concurrency-changed':
+        metrics.set('sluice_concurrency_limit', labels, event.limit);
+        log.debug('Changed the concurrency limit', { ...facts, limit: event.limit, reason: event.reason });
+        return;
+      case 'state-changed':
+        metrics.setOneOf('sluice_mapping_state', labels, 'state', states, event.state);
+        log.info('Changed state', { ...facts, state: event.state });
+        return;
+    }
+  };
+
+  const invocationEnded = (event: Extract<PollerEvent, { kind: 'invocation-ended' }>): void => {
+    const seconds = event.durationMs / 1000;
+    metrics.observe('sluice_invocation_duration_seconds', { ...types, outcome: event.outcome }, seconds);
+    metrics.inc('sluice_invocations_total', { ...labels, outcome: event.outcome });
+    if (event.failedRecords > 0) metrics.inc('sluice_failed_invoke_events_total', labels, event.failedRecords);
+    const line: Fields = {
+      ...facts,
+      batch: event.batch,
+      records: event.records,
+      failedRecords: event.failedRecords,
+      reason: event.reason,
+      durationMs: Math.round(event.durationMs),
+    };
+    if (event.outcome !== 'delivered') {
+      const kind = event.reason === 'Timeout' ? 'timeout' : errorClass[event.outcome];
+      metrics.inc('sluice_invocation_errors_total', { ...labels, class: kind });
+      log.warn('Invocation failed', { ...line, outcome: event.outcome, detail: event.message });
+    } else if (event.failedRecords > 0) {
+      if (event.failedRecords < event.records) metrics.inc('sluice_partial_batches_total', labels);
+      log.warn('Target reported failed records', { ...line, detail: event.message });
+    } else {
+      metrics.set('sluice_last_record_processed_timestamp_seconds', labels, now() / 1000);
+      log.debug('Delivered a batch', line);
+    }
+  };
+  return narrate;
+}
+
+/** Exports what the queue says of its backlog. */
+export function narrateBacklog(metrics: Metrics, subject: Subject, backlog: QueueFacts['backlog']): void {
+  const counts = { visible: backlog.visible, in_flight: backlog.inFlight, delayed: backlog.delayed };
+  for (const state of queueStates) metrics.set('sluice_source_backlog_events', { ...mappingLabels(subject), state }, counts[state]);
+}
+
+/** A counter that appears only at its first increment hides that increment from `rate()`. */
+function initialise(metrics: Metrics, labels: Labels): void {
+  for (const name of [
+    'sluice_polls_total',
+    'sluice_polled_events_total',
+    'sluice_filtered_out_events_total',
+    'sluice_invoked_events_total',
+    'sluice_failed_invoke_events_total',
+    'sluice_deleted_events_total',
+    'sluice_delete_failed_events_total',
+    'sluice_partial_batches_total',
+    'sluice_retry_attempts_total',
+  ] as const) {
+    metrics.inc(name, labels, 0);
+  }
+  for (const outcome of ['delivered', 'failed', 'throttled', 'unreachable', 'refused']) {
+    metrics.inc('sluice_invocations_total', { ...labels, outcome }, 0);
+  }
+  for (const kind of ['function', 'timeout', 'throttle', 'unreachable']) {
+    metrics.inc('sluice_invocation_errors_total', { ...labels, class: kind }, 0);
+  }
+  metrics.set('sluice_inflight_invocations', labels, 0);
+  metrics.set('sluice_target_braked', labels, 0);
+}
