@@ -1,0 +1,280 @@
+/**
+ * Admission: may this mapping do, through its MappingClass, what it asks for? Pure, so that controller, pollers and
+ * the command line come to the same answer from the same objects. The default is no: a namespace that no class
+ * admits, or an address that no pattern admits, is denied with the field, the value and what would be allowed.
+ *
+ * It judges names and addresses as written. What an address resolves to, and what AWS lets the identity do, is
+ * judged where the call is made.
+ */
+import { matchesARN, matchesURL, expandNamespace } from './class-patterns.ts';
+import { defaultPool, isDefaultClass, type MappingClass, type MappingClassSpec } from './class.ts';
+import type { Reason } from './conditions.ts';
+import type { EventSourceMapping } from './mapping.ts';
+
+/** As whom AWS is called for a mapping. External id and session name are Sluice's, never the tenant's. */
+export type Identity =
+  | { readonly kind: 'Installation' }
+  | { readonly kind: 'Role'; readonly roleARN: string }
+  | { readonly kind: 'ServiceAccount'; readonly name: string };
+
+/** What an admitted mapping may do. */
+export interface Admitted {
+  readonly kind: 'admitted';
+  readonly className: string;
+  readonly class: MappingClass;
+  /** The poller Deployment that serves the mapping. */
+  readonly pool: string;
+  readonly identity: Identity;
+}
+
+/** A denial: stalled until somebody changes the mapping, the class or the namespace. */
+export interface Denied {
+  readonly kind: 'denied';
+  readonly reason: Extract<
+    Reason,
+    'ClassNotFound' | 'ClassNotPermitted' | 'UrlNotPermitted' | 'QuotaExceeded' | 'IncompleteARN'
+  >;
+  /** For a person: field, value found, what is allowed. */
+  readonly message: string;
+}
+
+/** Everything that the answer depends on. */
+export interface AdmissionInput {
+  readonly mapping: EventSourceMapping;
+  /** All classes of the cluster. */
+  readonly classes: Iterable<MappingClass>;
+  /** Labels of the mapping's namespace. */
+  readonly namespaceLabels: Readonly<Record<string, string>>;
+  /** All mappings of the namespace; only a class with a quota looks at them. */
+  readonly siblings: Iterable<EventSourceMapping>;
+}
+
+/** Admits or denies. */
+export function admit(input: AdmissionInput): Admitted | Denied {
+  const { mapping } = input;
+  const found = chooseClass(mapping.spec.className, [...input.classes]);
+  if (found.kind === 'denied') return found;
+  const identity = identityOf(found, mapping);
+  // The namespace comes first, so that a stranger learns nothing else of the class.
+  const denied = namespaceRule(found, mapping, input.namespaceLabels) ?? modeRule(found, mapping);
+  if (denied !== undefined) return denied;
+  if (identity.kind === 'denied') return identity;
+  const refused =
+    sourceRule(found, mapping) ??
+    urlRule(found, mapping) ??
+    destinationRule(found, mapping) ??
+    quotaRule(found, input);
+  if (refused !== undefined) return refused;
+  return {
+    kind: 'admitted',
+    className: found.metadata.name,
+    class: found,
+    pool: found.spec.pool ?? defaultPool,
+    identity,
+  };
+}
+
+function chooseClass(name: string | undefined, classes: readonly MappingClass[]): MappingClass | Denied {
+  if (name !== undefined) {
+    const named = classes.find((candidate) => candidate.metadata.name === name);
+    return named ?? deny('ClassNotFound', `\`className\`: there is no MappingClass ${quote(name)}`);
+  }
+  const [only, ...others] = classes.filter(isDefaultClass);
+  if (only === undefined) {
+    return deny('ClassNotFound', '`className` must be set, since no MappingClass is marked as default');
+  }
+  if (others.length > 0) {
+    const names = [only, ...others].map(({ metadata }) => metadata.name).sort();
+    return deny(
+      'ClassNotFound',
+      `\`className\` must be set, since several MappingClasses are marked as default: ${names.join(', ')}`,
+    );
+  }
+  return only;
+}
+
+function namespaceRule(
+  { metadata, spec }: MappingClass,
+  mapping: EventSourceMapping,
+  labels: Readonly<Record<string, string>>,
+): Denied | undefined {
+  const namespace = namespaceOf(mapping);
+  if (spec.namespaces?.includes(namespace) === true) return undefined;
+  if (spec.namespaceSelector !== undefined && selects(spec.namespaceSelector, labels)) return undefined;
+  return deny(
+    'ClassNotPermitted',
+    `MappingClass ${quote(metadata.name)} does not admit the namespace ${quote(namespace)}`,
+  );
+}
+
+/** Whether a label selector admits labels, as Kubernetes has it: every requirement must hold; none admits all. */
+export function selects(
+  selector: NonNullable<MappingClassSpec['namespaceSelector']>,
+  labels: Readonly<Record<string, string>>,
+): boolean {
+  const value = (key: string): string | undefined => (Object.hasOwn(labels, key) ? labels[key] : undefined);
+  return (
+    Object.entries(selector.matchLabels ?? {}).every(([key, wanted]) => value(key) === wanted) &&
+    (selector.matchExpressions ?? []).every(({ key, operator, values = [] }) => {
+      const found = value(key);
+      switch (operator) {
+        case 'In':
+          return found !== undefined && values.includes(found);
+        case 'NotIn':
+          return found === undefined || !values.includes(found);
+        case 'Exists':
+          return found !== undefined;
+        case 'DoesNotExist':
+          return found === undefined;
+      }
+    })
+  );
+}
+
+function modeRule({ metadata, spec }: MappingClass, mapping: EventSourceMapping): Denied | undefined {
+  const { mode } = mapping.spec;
+  if (spec.modes === undefined || spec.modes.includes(mode)) return undefined;
+  return deny(
+    'ClassNotPermitted',
+    `\`mode\` must be ${spec.modes.join(' or ')} in MappingClass ${quote(metadata.name)}; found ${mode}`,
+  );
+}
+
+function identityOf({ metadata, spec }: MappingClass, mapping: EventSourceMapping): Identity | Denied {
+  const asked = mapping.spec.aws;
+  const kind = spec.aws?.identity ?? 'Installation';
+  const owner = `MappingClass ${quote(metadata.name)}`;
+  if (asked?.serviceAccountName !== undefined && kind !== 'ServiceAccount') {
+    return deny(
+      'ClassNotPermitted',
+      `\`aws.serviceAccountName\` must be left out: ${owner} has the identity ${kind}`,
+    );
+  }
+  switch (kind) {
+    case 'Installation':
+      if (asked?.roleARN === undefined) return { kind };
+      return deny(
+        'ClassNotPermitted',
+        `\`aws.roleARN\` must be left out: ${owner} has the identity ${kind}; found ${quote(asked.roleARN)}`,
+      );
+    case 'Role': {
+      const roleARN = expandNamespace(spec.aws?.roleARN ?? '', namespaceOf(mapping));
+      if (roleARN === '')
+        return deny('ClassNotPermitted', `${owner} must set \`aws.roleARN\` for the identity Role`);
+      if (asked?.roleARN === undefined || asked.roleARN === roleARN) return { kind, roleARN };
+      return deny(
+        'ClassNotPermitted',
+        `\`aws.roleARN\` must be ${quote(roleARN)} in ${owner}; found ${quote(asked.roleARN)}`,
+      );
+    }
+    case 'ServiceAccount':
+      if (asked?.roleARN !== undefined) {
+        return deny(
+          'ClassNotPermitted',
+          `\`aws.roleARN\` must be left out: ${owner} has the identity ${kind}; found ${quote(asked.roleARN)}`,
+        );
+      }
+      return { kind, name: asked?.serviceAccountName ?? 'default' };
+  }
+}
+
+function sourceRule(mappingClass: MappingClass, mapping: EventSourceMapping): Denied | undefined {
+  const patterns = mappingClass.spec.sources?.allowedARNs;
+  if (patterns === undefined) return undefined;
+  const arn = mapping.spec.eventSourceARN;
+  if (arn === undefined)
+    return deny(
+      'ClassNotPermitted',
+      `\`eventSourceARN\` must be set: ${onlyPatterns(mappingClass, patterns)}`,
+    );
+  const completed = completeARN(arn, mapping, mappingClass);
+  if (typeof completed !== 'string') return completed;
+  if (patterns.some((pattern) => matchesARN(pattern, completed, namespaceOf(mapping)))) return undefined;
+  return deny(
+    'ClassNotPermitted',
+    `\`eventSourceARN\`: ${onlyPatterns(mappingClass, patterns)}; found ${quote(completed)}`,
+  );
+}
+
+function destinationRule(mappingClass: MappingClass, mapping: EventSourceMapping): Denied | undefined {
+  const patterns = mappingClass.spec.destinations?.allowedARNs;
+  const destination = mapping.spec.destinationConfig?.onFailure?.destination;
+  if (patterns === undefined || destination === undefined || destination === '') return undefined;
+  if (patterns.some((pattern) => matchesARN(pattern, destination, namespaceOf(mapping)))) return undefined;
+  return deny(
+    'ClassNotPermitted',
+    `\`destinationConfig.onFailure.destination\`: ${onlyPatterns(mappingClass, patterns)}; found ${quote(destination)}`,
+  );
+}
+
+/** In Managed mode `poller` is inert, and so is its URL. */
+function urlRule(mappingClass: MappingClass, mapping: EventSourceMapping): Denied | undefined {
+  const url = mapping.spec.poller?.target?.http?.url;
+  if (mapping.spec.mode !== 'Poller' || url === undefined) return undefined;
+  const patterns = mappingClass.spec.targets?.allowedURLs ?? [];
+  if (patterns.some((pattern) => matchesURL(pattern, url, namespaceOf(mapping)))) return undefined;
+  return deny(
+    'UrlNotPermitted',
+    `\`poller.target.http.url\`: ${onlyPatterns(mappingClass, patterns)}; found ${quote(url)}`,
+  );
+}
+
+/** The oldest mappings keep their place, so that a new one never takes it from one that runs. */
+function quotaRule(mappingClass: MappingClass, { mapping, siblings }: AdmissionInput): Denied | undefined {
+  const quota = mappingClass.spec.quotas?.mappings;
+  if (quota === undefined) return undefined;
+  const inClass = (other: EventSourceMapping): boolean =>
+    namespaceOf(other) === namespaceOf(mapping) &&
+    (other.spec.className === undefined
+      ? isDefaultClass(mappingClass)
+      : other.spec.className === mappingClass.metadata.name);
+  const age = ({ metadata }: EventSourceMapping): string =>
+    `${metadata.creationTimestamp ?? ''} ${metadata.name}`;
+  const older = [...siblings].filter(
+    (other) => inClass(other) && other.metadata.name !== mapping.metadata.name && age(other) < age(mapping),
+  );
+  if (older.length < quota) return undefined;
+  return deny(
+    'QuotaExceeded',
+    `MappingClass ${quote(mappingClass.metadata.name)} allows ${quota} mappings in the namespace ${quote(namespaceOf(mapping))}`,
+  );
+}
+
+/** A partial ARN with the Region and account of the mapping, else of its class. */
+export function completeARN(
+  arn: string,
+  mapping: EventSourceMapping,
+  mappingClass: MappingClass | undefined,
+): string | Denied {
+  const [prefix = '', partition = '', service = '', ownRegion = '', ownAccount = '', ...resource] =
+    arn.split(':');
+  // An S3 bucket's ARN has neither.
+  if (service === 's3') return arn;
+  const region = ownRegion || mapping.spec.aws?.region || mappingClass?.spec.aws?.region;
+  const account = ownAccount || mapping.spec.aws?.accountID || mappingClass?.spec.aws?.accountID;
+  if (region === undefined) return incomplete('Region', 'aws.region', arn);
+  if (account === undefined) return incomplete('account', 'aws.accountID', arn);
+  return [prefix, partition, service, region, account, ...resource].join(':');
+}
+
+function incomplete(what: string, field: string, arn: string): Denied {
+  return deny(
+    'IncompleteARN',
+    `\`eventSourceARN\` has no ${what}: \`${field}\` must be set in the mapping or in its class; found ${quote(arn)}`,
+  );
+}
+
+function onlyPatterns({ metadata }: MappingClass, patterns: readonly string[]): string {
+  const allowed = patterns.length === 0 ? 'none' : patterns.join(', ');
+  return `MappingClass ${quote(metadata.name)} allows ${allowed}`;
+}
+
+function namespaceOf({ metadata }: EventSourceMapping): string {
+  return metadata.namespace ?? '';
+}
+
+function deny(reason: Denied['reason'], message: string): Denied {
+  return { kind: 'denied', reason, message };
+}
+
+const quote = (value: string): string => JSON.stringify(value);

@@ -1,0 +1,70 @@
+/**
+ * What this release does not do yet. The schema accepts the whole language; what is asked for and not built ends as
+ * `Stalled`, reason `NotSupported`, with the field named, and is never ignored in silence. Pure.
+ */
+import { classifySource, type SourceKind } from './effective.ts';
+import type { EventSourceMappingSpec, HttpTarget } from './mapping.ts';
+
+/** A field that asks for something not built. */
+export interface Unsupported {
+  /** Dotted path below `spec`. */
+  readonly path: string;
+  readonly message: string;
+}
+
+const built: ReadonlySet<SourceKind> = new Set(['sqs', 'sqs-fifo']);
+
+const words: Readonly<Record<SourceKind, string>> = {
+  sqs: 'SQS',
+  'sqs-fifo': 'SQS FIFO',
+  kinesis: 'Kinesis',
+  'kinesis-consumer': 'Kinesis with enhanced fan-out',
+  dynamodb: 'DynamoDB Streams',
+  msk: 'Amazon MSK',
+  kafka: 'self-managed Kafka',
+  mq: 'Amazon MQ',
+  docdb: 'Amazon DocumentDB',
+  unknown: 'this service',
+};
+
+/** Every field of the spec that this release does not do; empty when it can run. */
+export function supported(spec: EventSourceMappingSpec): readonly Unsupported[] {
+  const found: Unsupported[] = [];
+  const no = (path: string, what: string): void => {
+    found.push({ path, message: `\`${path}\`: ${what} is not supported by this release` });
+  };
+
+  const source = classifySource(spec);
+  if (!built.has(source)) {
+    no(
+      spec.eventSourceARN === undefined ? 'selfManagedEventSource' : 'eventSourceARN',
+      `${words[source]} as a source`,
+    );
+  }
+  if (spec.provisionedPollerConfig !== undefined) no('provisionedPollerConfig', 'provisioned mode');
+  if (spec.aws?.serviceAccountName !== undefined)
+    no('aws.serviceAccountName', "a tenant's own ServiceAccount");
+  if (spec.mode === 'Poller') {
+    if (spec.poller?.rateLimit !== undefined) no('poller.rateLimit', 'a rate limit');
+    httpGaps(spec.poller?.target?.http, no);
+  } else {
+    if (spec.kmsKeyARN !== undefined && spec.kmsKeyARN !== '') no('kmsKeyARN', 'encryption of filters');
+    if (spec.metricsConfig !== undefined) no('metricsConfig', 'a choice of metrics');
+    if (spec.handoverTo !== undefined) no('handoverTo', 'the move of a mapping to Managed mode');
+    if (spec.managementPolicy === 'Observe') no('managementPolicy', '`Observe`');
+    if (spec.adoptionPolicy === 'IfExists') no('adoptionPolicy', '`IfExists`');
+    if (spec.replacementPolicy === 'Recreate') no('replacementPolicy', '`Recreate`');
+  }
+  return found;
+}
+
+function httpGaps(http: HttpTarget | undefined, no: (path: string, what: string) => void): void {
+  if (http === undefined) return;
+  const at = 'poller.target.http';
+  if (http.format !== undefined && http.format !== 'Lambda') no(`${at}.format`, `\`${http.format}\``);
+  if (http.tls?.clientCertSecretRef !== undefined)
+    no(`${at}.tls.clientCertSecretRef`, 'a client certificate');
+  for (const [name, header] of Object.entries(http.headers ?? {})) {
+    if (header.valueFrom !== undefined) no(`${at}.headers.${name}.valueFrom`, 'a header from a Secret');
+  }
+}
