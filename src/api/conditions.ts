@@ -209,6 +209,28 @@ export const reasons = {
     fix: 'Nothing for a short while; otherwise lower the number of readers or raise the quota.',
   },
   SourceFailed: { description: 'The source answered with an error that is tried again.', fix: wait },
+  SourceRejected: {
+    description: 'The source refuses a request as invalid; the message is its own.',
+    fix: 'Change what the message names.',
+  },
+  ReceiptHandleInvalid: {
+    description: 'A receipt handle is stale: the message became visible again, or was deleted elsewhere.',
+    fix: "Nothing if it is rare; otherwise raise the queue's visibility timeout.",
+  },
+  OverLimit: {
+    description:
+      'Too many messages of the queue are in flight; SQS gives out no more until some are settled.',
+    fix: 'Lower the number of consumers or the batch size, or make the target faster.',
+  },
+  RequestTooLarge: {
+    description: 'A request was larger than the service takes.',
+    fix: 'Lower `batchSize`.',
+  },
+  KmsAccessDenied: {
+    description: 'The KMS key of the source or function is denied, disabled or gone.',
+    fix: 'Grant `kms:Decrypt` on the key to the identity, or restore the key.',
+  },
+  KmsThrottled: { description: 'KMS throttles the decryption of records.', fix: wait },
   VisibilityTimeoutTooShort: {
     description: "The queue's visibility timeout is shorter than the target may take.",
     fix: "Raise the queue's visibility timeout to at least six times the target's timeout.",
@@ -262,6 +284,16 @@ export const reasons = {
     fix: 'Answer with the documented response body.',
   },
 
+  PayloadRejected: {
+    description: 'The target cannot read the event; this counts as a function error.',
+    fix: 'Let the producer send valid Unicode text.',
+  },
+  ConnectionLost: {
+    description:
+      'The connection was lost after the request had been sent, so the target may have run; this counts as a function error.',
+    fix: 'Check what closes connections between the poller and the target.',
+  },
+
   // AWS control plane
   AwsAccessDenied: {
     description: 'AWS denies an action to the identity of the mapping.',
@@ -277,6 +309,18 @@ export const reasons = {
   AwsCredentialsMissing: {
     description: 'There are no AWS credentials for the identity of the mapping.',
     fix: "Give the ServiceAccount an IAM role, or correct the class's identity.",
+  },
+  AwsCredentialsExpired: {
+    description: 'The AWS credentials have expired; new ones are fetched.',
+    fix: 'Nothing if it passes; otherwise renew what the credentials come from.',
+  },
+  AwsCredentialsInvalid: {
+    description: 'AWS does not know the credentials, or their signature is wrong.',
+    fix: 'Correct the credentials; check that no proxy changes requests.',
+  },
+  ClockSkew: {
+    description: 'The clock of the machine is wrong, so AWS refuses its signatures.',
+    fix: 'Set the clock by a time server.',
   },
   AssumeRoleFailed: {
     description: 'The role of the class or mapping cannot be assumed.',
