@@ -6,6 +6,7 @@
  * It judges names and addresses as written. What an address resolves to, and what AWS lets the identity do, is
  * judged where the call is made.
  */
+import { completeArn, type Place } from './arn.ts';
 import { matchesARN, matchesURL, expandNamespace } from './class-patterns.ts';
 import { defaultPool, isDefaultClass, type MappingClass, type MappingClassSpec } from './class.ts';
 import type { Reason } from './conditions.ts';
@@ -60,6 +61,7 @@ export function admit(input: AdmissionInput): Admitted | Denied {
   if (denied !== undefined) return denied;
   if (identity.kind === 'denied') return identity;
   const refused =
+    arnRule(found, mapping) ??
     sourceRule(found, mapping) ??
     urlRule(found, mapping) ??
     destinationRule(found, mapping) ??
@@ -187,12 +189,13 @@ function sourceRule(mappingClass: MappingClass, mapping: EventSourceMapping): De
       'ClassNotPermitted',
       `\`eventSourceARN\` must be set: ${onlyPatterns(mappingClass, patterns)}`,
     );
-  const completed = completeARN(arn, mapping, mappingClass);
-  if (typeof completed !== 'string') return completed;
-  if (patterns.some((pattern) => matchesARN(pattern, completed, namespaceOf(mapping)))) return undefined;
+  // Only the complete ARN can be compared: an empty account would be filled up with any.
+  const completion = completeArn(arn, placeOf(mapping, mappingClass));
+  const full = completion.kind === 'complete' ? completion.text : arn;
+  if (patterns.some((pattern) => matchesARN(pattern, full, namespaceOf(mapping)))) return undefined;
   return deny(
     'ClassNotPermitted',
-    `\`eventSourceARN\`: ${onlyPatterns(mappingClass, patterns)}; found ${quote(completed)}`,
+    `\`eventSourceARN\`: ${onlyPatterns(mappingClass, patterns)}; found ${quote(full)}`,
   );
 }
 
@@ -240,33 +243,28 @@ function quotaRule(mappingClass: MappingClass, { mapping, siblings }: AdmissionI
   );
 }
 
-/** A partial ARN with the Region and account of the mapping, else of its class. */
-export function completeARN(
-  arn: string,
-  mapping: EventSourceMapping,
-  mappingClass: MappingClass | undefined,
-): string | Denied {
-  const [prefix = '', partition = '', service = '', ownRegion = '', ownAccount = '', ...resource] =
-    arn.split(':');
-  // An S3 bucket's ARN has neither.
-  if (service === 's3') return arn;
-  const region = ownRegion || mapping.spec.aws?.region || mappingClass?.spec.aws?.region;
-  const account = ownAccount || mapping.spec.aws?.accountID || mappingClass?.spec.aws?.accountID;
-  if (region === undefined) return incomplete('Region', 'aws.region', arn);
-  if (account === undefined) return incomplete('account', 'aws.accountID', arn);
-  return [prefix, partition, service, region, account, ...resource].join(':');
-}
-
-function incomplete(what: string, field: string, arn: string): Denied {
-  return deny(
-    'IncompleteARN',
-    `\`eventSourceARN\` has no ${what}: \`${field}\` must be set in the mapping or in its class; found ${quote(arn)}`,
-  );
-}
-
 function onlyPatterns({ metadata }: MappingClass, patterns: readonly string[]): string {
   const allowed = patterns.length === 0 ? 'none' : patterns.join(', ');
   return `MappingClass ${quote(metadata.name)} allows ${allowed}`;
+}
+
+/** Where a mapping gets the missing parts of an ARN from: its own `aws`, else its class. */
+export function placeOf(mapping: EventSourceMapping, mappingClass: MappingClass | undefined): Place {
+  return {
+    region: mapping.spec.aws?.region ?? mappingClass?.spec.aws?.region,
+    accountID: mapping.spec.aws?.accountID ?? mappingClass?.spec.aws?.accountID,
+  };
+}
+
+function arnRule(mappingClass: MappingClass, mapping: EventSourceMapping): Denied | undefined {
+  const arn = mapping.spec.eventSourceARN;
+  const completion = arn === undefined ? undefined : completeArn(arn, placeOf(mapping, mappingClass));
+  if (completion?.kind !== 'incomplete') return undefined;
+  const [missing = 'region'] = completion.missing;
+  return deny(
+    'IncompleteARN',
+    `\`eventSourceARN\` leaves out what neither \`aws.${missing}\` of the mapping nor its class gives; found ${quote(arn ?? '')}`,
+  );
 }
 
 function namespaceOf({ metadata }: EventSourceMapping): string {
@@ -278,3 +276,13 @@ function deny(reason: Denied['reason'], message: string): Denied {
 }
 
 const quote = (value: string): string => JSON.stringify(value);
+
+/** The names that STS is told when a role is assumed for a namespace: Sluice's own, so that no tenant can choose them. */
+export function roleSession(
+  clusterID: string,
+  namespace: string,
+): { readonly externalID: string; readonly sessionName: string } {
+  const externalID = `${clusterID}/${namespace}`;
+  // A session name takes no slash and at most 64 characters; the external id is the one that trust policies check.
+  return { externalID, sessionName: externalID.replaceAll(/[^\w+=,.@-]/g, '.').slice(0, 64) };
+}
