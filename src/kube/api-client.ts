@@ -93,7 +93,9 @@ export class ApiClient {
   readonly #prefix: string;
   readonly #options: ApiClientOptions;
   readonly #retired = new Set<Promise<void>>();
-  #connections: { readonly tls: string; readonly calls: Dispatcher; readonly watches: Dispatcher } | undefined;
+  #connections:
+    | { readonly tls: string; readonly calls: Dispatcher; readonly watches: Dispatcher }
+    | undefined;
   #closed = false;
 
   constructor(options: ApiClientOptions) {
@@ -256,7 +258,9 @@ export class ApiClient {
           ...credentials.headers,
           accept: 'application/json',
           'user-agent': userAgent,
-          ...(request.body === undefined ? {} : { 'content-type': request.contentType ?? 'application/json' }),
+          ...(request.body === undefined
+            ? {}
+            : { 'content-type': request.contentType ?? 'application/json' }),
         },
         body: request.body === undefined ? null : JSON.stringify(request.body),
         signal: request.options.signal,

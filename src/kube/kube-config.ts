@@ -65,7 +65,9 @@ async function readConfig(options: AccessOptions): Promise<KubeConfig> {
       config.loadFromDefault();
       // client-node falls back to a guess, whose refused connection would tell nobody what is missing.
       if (config.getCurrentUser()?.name === 'user' && config.getCurrentCluster()?.server === GUESS) {
-        throw new Error('KUBECONFIG must name a file, or ~/.kube/config or a ServiceAccount token must exist');
+        throw new Error(
+          'KUBECONFIG must name a file, or ~/.kube/config or a ServiceAccount token must exist',
+        );
       }
     }
     if (options.context !== undefined) {
@@ -82,7 +84,8 @@ async function readConfig(options: AccessOptions): Promise<KubeConfig> {
 }
 
 function configError(options: AccessOptions, cause: unknown): KubeError {
-  const where = options.kubeconfig ?? (options.inCluster === true ? 'in-cluster configuration' : 'kubeconfig');
+  const where =
+    options.kubeconfig ?? (options.inCluster === true ? 'in-cluster configuration' : 'kubeconfig');
   return new KubeError(`${where}: ${messageOf(cause)}`, { status: 0, reason: 'BadRequest', cause });
 }
 

@@ -65,7 +65,8 @@ export function resource(names: ResourceNames): Resource {
 
 function segment(name: string): string {
   // A dot segment would be resolved away by URL parsers and proxies.
-  if (name === '' || name === '.' || name === '..') throw new RangeError(`\`${name}\` is not an object's name`);
+  if (name === '' || name === '.' || name === '..')
+    throw new RangeError(`\`${name}\` is not an object's name`);
   return encodeURIComponent(name);
 }
 

@@ -13,7 +13,13 @@ import type { ApiClient } from './api-client.ts';
 import { Reflector, type ReflectorEvent } from './reflector.ts';
 import { resource, type KubeObject } from './resource.ts';
 
-const services = resource({ group: '', version: 'v1', plural: 'services', kind: 'Service', namespaced: true });
+const services = resource({
+  group: '',
+  version: 'v1',
+  plural: 'services',
+  kind: 'Service',
+  namespaced: true,
+});
 const endpointSlices = resource({
   group: 'discovery.k8s.io',
   version: 'v1',
@@ -38,23 +44,44 @@ export interface EndpointSlice extends KubeObject {
     readonly addresses: readonly string[];
     readonly conditions?: { readonly ready?: boolean | null; readonly terminating?: boolean | null };
   }[];
-  readonly ports?: readonly { readonly name?: string | null; readonly port?: number | null; readonly protocol?: string | null }[];
+  readonly ports?: readonly {
+    readonly name?: string | null;
+    readonly port?: number | null;
+    readonly protocol?: string | null;
+  }[];
 }
 
 /** The label by which a slice names its Service. */
 const serviceLabel = 'kubernetes.io/service-name';
 
 /** Where a port of a Service can be reached, from the objects of its namespace. Pure. */
-export function serviceState(ref: ServiceRef, service: Service | undefined, slices: readonly EndpointSlice[]): ServiceState {
+export function serviceState(
+  ref: ServiceRef,
+  service: Service | undefined,
+  slices: readonly EndpointSlice[],
+): ServiceState {
   const named = `Service ${ref.namespace}/${ref.name}`;
-  if (service === undefined) return { kind: 'refused', reason: 'ServiceNotFound', message: `\`poller.target.http.service.name\`: there is no ${named}` };
+  if (service === undefined)
+    return {
+      kind: 'refused',
+      reason: 'ServiceNotFound',
+      message: `\`poller.target.http.service.name\`: there is no ${named}`,
+    };
   const spec = service.spec ?? {};
-  const refuse = (why: string): ServiceState => ({ kind: 'refused', reason: 'ServiceNotPermitted', message: `\`poller.target.http.service\`: ${named} ${why}` });
-  if (spec.type === 'ExternalName') return refuse('must not be of type ExternalName, which leads out of the namespace');
-  if (Object.keys(spec.selector ?? {}).length === 0) return refuse('must have a selector, since endpoints written by hand could lead anywhere');
+  const refuse = (why: string): ServiceState => ({
+    kind: 'refused',
+    reason: 'ServiceNotPermitted',
+    message: `\`poller.target.http.service\`: ${named} ${why}`,
+  });
+  if (spec.type === 'ExternalName')
+    return refuse('must not be of type ExternalName, which leads out of the namespace');
+  if (Object.keys(spec.selector ?? {}).length === 0)
+    return refuse('must have a selector, since endpoints written by hand could lead anywhere');
   const port = spec.ports?.find((candidate) => candidate.port === ref.port || candidate.name === ref.port);
   if (port === undefined) {
-    const allowed = (spec.ports ?? []).map((candidate) => [candidate.port, candidate.name].filter((part) => part !== undefined).join(' ')).join(', ');
+    const allowed = (spec.ports ?? [])
+      .map((candidate) => [candidate.port, candidate.name].filter((part) => part !== undefined).join(' '))
+      .join(', ');
     return refuse(`has no port ${JSON.stringify(ref.port)}; its ports: ${allowed || 'none'}`);
   }
   const endpoints = new Map<string, { address: string; port: number }>();
@@ -64,7 +91,8 @@ export function serviceState(ref: ServiceRef, service: Service | undefined, slic
     for (const endpoint of slice.endpoints ?? []) {
       // An absent `ready` means ready, by the API's own rule.
       if (endpoint.conditions?.ready === false || endpoint.conditions?.terminating === true) continue;
-      for (const address of endpoint.addresses) endpoints.set(`${address} ${number}`, { address, port: number });
+      for (const address of endpoint.addresses)
+        endpoints.set(`${address} ${number}`, { address, port: number });
     }
   }
   return { kind: 'ready', endpoints: [...endpoints.values()] };
@@ -181,4 +209,3 @@ export class KubeServiceFollower implements ServiceFollower, AsyncDisposable {
     return { kind: 'ready', endpoints: [...ports].map((port) => ({ address: addressOverride, port })) };
   }
 }
-

@@ -27,13 +27,7 @@ export function parseWatchEvent<T extends KubeObject>(line: string, nowMs: numbe
     case 'BOOKMARK':
       return { kind: 'bookmark', resourceVersion: checked(object, false).resourceVersion };
     case 'ERROR':
-      throw answerError(
-        'watch',
-        isKubeStatus(object) ? (object.code ?? 500) : 500,
-        object,
-        undefined,
-        nowMs,
-      );
+      throw answerError('watch', isKubeStatus(object) ? (object.code ?? 500) : 500, object, undefined, nowMs);
     default:
       if (typeof event['type'] === 'string') return { kind: 'unknown' };
       throw malformed('it has no `type`');
@@ -61,7 +55,8 @@ function checked<T extends KubeObject>(
   if (typeof resourceVersion !== 'string' || resourceVersion === '') {
     throw malformed('its object has no `metadata.resourceVersion`');
   }
-  if (named && typeof object?.metadata?.name !== 'string') throw malformed('its object has no `metadata.name`');
+  if (named && typeof object?.metadata?.name !== 'string')
+    throw malformed('its object has no `metadata.name`');
   return { object: object as T, resourceVersion };
 }
 
