@@ -1,4 +1,5 @@
 /** What a member needs from its surroundings besides AWS: a cluster's Services and Secrets, or what stands for them. */
+import type { ReportBody } from '../api/report.ts';
 
 /** A port of a Service, as a mapping names it. */
 export interface ServiceRef {
@@ -31,4 +32,10 @@ export interface ServiceFollower {
 export interface SecretReader {
   /** The decoded data of a Secret. Throws `SluiceError` with reason `SecretNotFound` or `SecretInvalid`. */
   read(namespace: string, name: string, signal: AbortSignal): Promise<Readonly<Record<string, string>>>;
+}
+
+/** Keeps this member's report where the controller reads it. */
+export interface ReportStore {
+  write(report: ReportBody, signal: AbortSignal): Promise<void>;
+  remove(signal: AbortSignal): Promise<void>;
 }
