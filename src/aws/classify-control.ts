@@ -1,0 +1,87 @@
+/**
+ * Errors of Lambda's event-source-mapping API, as the reconciler needs them told apart. Texts are AWS's own; where
+ * one code stands for several situations the text decides, and an unknown text falls on the careful side (terminal).
+ */
+import { backoff, messageOf, SluiceError } from '../lib/errors.ts';
+import { classifyWith, controlReasons, describe, faultOf, type AwsCall, type AwsFault } from './classify.ts';
+import { factsOf } from './error-facts.ts';
+
+/** What the control plane refused, with the error to report. */
+export type ControlFailure =
+  /** The mapping is changing: wait until it has settled. */
+  | { readonly kind: 'in-use'; readonly error: SluiceError }
+  /** A mapping of this source and function exists, or two changes met. The UUID if AWS named it. */
+  | { readonly kind: 'conflict'; readonly uuid: string | undefined; readonly error: SluiceError }
+  /** The mapping (or what a tag call names) does not exist. */
+  | { readonly kind: 'not-found'; readonly error: SluiceError }
+  /** The function does not exist. */
+  | { readonly kind: 'function-not-found'; readonly error: SluiceError }
+  /** IAM has not spread yet: the same request is worth a few minutes of tries. */
+  | { readonly kind: 'propagating'; readonly error: SluiceError }
+  /** No retry helps until the spec or AWS changes. */
+  | { readonly kind: 'rejected'; readonly error: SluiceError }
+  | { readonly kind: 'denied'; readonly error: SluiceError }
+  | { readonly kind: 'throttled'; readonly error: SluiceError }
+  /** The service failed or could not be reached; a write may have happened all the same. */
+  | { readonly kind: 'unavailable'; readonly error: SluiceError };
+
+const uuidAtEnd = /\bUUID\s+([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\W*$/i;
+const propagationTexts = [
+  'cannot be assumed by lambda',
+  'execution role does not have permissions',
+  'ensure the role can perform',
+];
+
+/** What an error of the mapping API means. */
+export function classifyControlError(error: unknown, call: AwsCall): ControlFailure {
+  const facts = factsOf(error);
+  const fault = faultOf(facts);
+  // The whole text: the UUID of a conflict stands at its end, behind what may be a long list of servers.
+  const words = messageOf(error);
+  const text = words.toLowerCase();
+  const retried = (reason: string): SluiceError =>
+    new SluiceError(reason, describe(fault, facts, call), backoff, { cause: new Error(facts.detail) });
+
+  if (facts.code === 'ResourceInUseException') return { kind: 'in-use', error: retried('Progressing') };
+  if (facts.code === 'ResourceConflictException') {
+    return {
+      kind: 'conflict',
+      uuid: uuidAtEnd.exec(words)?.[1]?.toLowerCase(),
+      error: retried('Conflict'),
+    };
+  }
+  if (facts.code === 'ResourceNotFoundException' || facts.status === 404) {
+    return text.includes('function not found')
+      ? { kind: 'function-not-found', error: retried('FunctionNotFound') }
+      : { kind: 'not-found', error: retried('Progressing') };
+  }
+  if (facts.code === 'InvalidParameterValueException') {
+    if (propagationTexts.some((part) => text.includes(part))) {
+      return { kind: 'propagating', error: retried('ProgressingWithRetry') };
+    }
+    if (/function (does not exist|not found)|cannot find function/.test(text)) {
+      return { kind: 'function-not-found', error: retried('FunctionNotFound') };
+    }
+  }
+
+  return { kind: kindsByFault[fault], error: classifyWith(controlReasons, error, call) };
+}
+
+const kindsByFault = {
+  'not-found': 'not-found',
+  denied: 'denied',
+  'kms-denied': 'denied',
+  'credentials-missing': 'denied',
+  'credentials-expired': 'denied',
+  'credentials-invalid': 'denied',
+  'clock-skew': 'denied',
+  throttled: 'throttled',
+  'over-limit': 'throttled',
+  'kms-throttled': 'throttled',
+  rejected: 'rejected',
+  'too-large': 'rejected',
+  'wrong-region': 'rejected',
+  'receipt-invalid': 'rejected',
+  unreachable: 'unavailable',
+  failed: 'unavailable',
+} as const satisfies Readonly<Record<AwsFault, ControlFailure['kind']>>;

@@ -1,0 +1,183 @@
+/**
+ * The SDK clients of the process. One client, with its pool of connections, for each service, use, Region and
+ * identity; users lease it and the last one to let go closes it.
+ *
+ * Uses differ in what a retry would do: `control` calls are few and retried by the SDK; `poll` and `invoke` are not,
+ * since the engine has its own back-off and a hidden repeat would run a function twice.
+ */
+import { LambdaClient, type LambdaClientConfig } from '@aws-sdk/client-lambda';
+import { SQSClient } from '@aws-sdk/client-sqs';
+import type { Clock } from '../lib/clock.ts';
+import { never, SluiceError } from '../lib/errors.ts';
+import {
+  assumedCredentials,
+  defaultCredentials,
+  identityKey,
+  type AwsIdentity,
+  type CredentialsProvider,
+} from './credentials.ts';
+import { endpointOf, type AwsEndpoints, type AwsService } from './endpoints.ts';
+
+export type ClientUse = 'poll' | 'invoke' | 'control';
+
+export interface AwsClientsOptions {
+  /** Version of Sluice, for the user agent. */
+  readonly version: string;
+  readonly clock: Clock;
+  /** Region of those that name none (`AWS_REGION`). */
+  readonly region?: string | undefined;
+  readonly endpoints?: AwsEndpoints | undefined;
+  /** Instead of the SDK's default chain. */
+  readonly credentials?: CredentialsProvider | undefined;
+  /**
+   * Connections to one host and client, default 2,048. A long poll holds one for its whole time, so the number is a
+   * guard against leaks, not a throttle: too few would make deletes wait behind idle polls.
+   */
+  readonly maxSockets?: number | undefined;
+}
+
+/** Where and as whom. */
+export interface AwsPlace {
+  readonly region?: string | undefined;
+  readonly identity: AwsIdentity;
+}
+
+/** A client in use. */
+export interface ClientLease<C> extends Disposable {
+  readonly client: C;
+  readonly region: string;
+  /** The custom endpoint, or undefined for AWS's own. */
+  readonly endpoint: string | undefined;
+  /** Lets go; the second call does nothing. */
+  readonly release: () => void;
+}
+
+interface Entry {
+  readonly client: { destroy(): void };
+  users: number;
+}
+
+/** A long poll lasts 20 s; an answer that takes this much longer is not coming. */
+export const pollTimeoutMs = 35_000;
+const controlTimeoutMs = 20_000;
+const connectTimeoutMs = 5_000;
+const silent = { trace() {}, debug() {}, info() {}, warn() {}, error() {} };
+
+export class AwsClients implements AsyncDisposable {
+  readonly #options: AwsClientsOptions;
+  readonly #entries = new Map<string, Entry>();
+  readonly #credentials = new Map<string, CredentialsProvider>();
+  readonly #base: CredentialsProvider;
+
+  constructor(options: AwsClientsOptions) {
+    this.#options = options;
+    this.#base = options.credentials ?? defaultCredentials(options.clock);
+  }
+
+  get clock(): Clock {
+    return this.#options.clock;
+  }
+
+  /** Clients open now. */
+  get size(): number {
+    return this.#entries.size;
+  }
+
+  sqs(place: AwsPlace, use: ClientUse): ClientLease<SQSClient> {
+    return this.#lease(
+      'sqs',
+      place,
+      use,
+      (config) =>
+        // The queue URL is data: it never decides where a request goes, or FIPS and VPC endpoints would be bypassed.
+        new SQSClient({ ...config, useQueueUrlAsEndpoint: false }),
+    );
+  }
+
+  lambda(place: AwsPlace, use: ClientUse): ClientLease<LambdaClient> {
+    return this.#lease('lambda', place, use, (config) => new LambdaClient(config));
+  }
+
+  /** Closes every client, leased or not. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const entry of this.#entries.values()) entry.client.destroy();
+    this.#entries.clear();
+    this.#credentials.clear();
+  }
+
+  #lease<C extends { destroy(): void }>(
+    service: AwsService,
+    place: AwsPlace,
+    use: ClientUse,
+    open: (config: LambdaClientConfig) => C,
+  ): ClientLease<C> {
+    const region = place.region ?? this.#options.region;
+    if (region === undefined || region === '') {
+      throw new SluiceError(
+        'WrongRegion',
+        '`aws.region` must be set: neither an ARN nor the environment names one',
+        never,
+      );
+    }
+    const endpoint = endpointOf(this.#options.endpoints ?? {}, service);
+    const key = JSON.stringify([service, use, region, endpoint, identityKey(place.identity)]);
+    let entry = this.#entries.get(key);
+    if (entry === undefined) {
+      entry = { client: open(this.#config(service, use, region, place.identity)), users: 0 };
+      this.#entries.set(key, entry);
+    }
+    entry.users++;
+    const release = this.#releaseOnce(key, entry);
+    // The key names the service, so the entry was opened by this very function's caller.
+    return { client: entry.client as C, region, endpoint, release, [Symbol.dispose]: release };
+  }
+
+  #releaseOnce(key: string, entry: Entry): () => void {
+    let released = false;
+    return () => {
+      if (released) return;
+      released = true;
+      if (--entry.users > 0 || this.#entries.get(key) !== entry) return;
+      this.#entries.delete(key);
+      entry.client.destroy();
+    };
+  }
+
+  #config(service: AwsService, use: ClientUse, region: string, identity: AwsIdentity): LambdaClientConfig {
+    const endpoint = endpointOf(this.#options.endpoints ?? {}, service);
+    const agent = { keepAlive: true, maxSockets: this.#options.maxSockets ?? 2048, maxFreeSockets: 64 };
+    return {
+      region,
+      ...(endpoint === undefined ? {} : { endpoint }),
+      credentials: this.#credentialsOf(identity, region),
+      retryMode: 'standard',
+      maxAttempts: use === 'control' ? 3 : 1,
+      customUserAgent: [['sluice', this.#options.version]],
+      logger: silent,
+      requestHandler: {
+        connectionTimeout: connectTimeoutMs,
+        // An invocation may say nothing for 15 minutes: its deadline is the target's.
+        requestTimeout: use === 'invoke' ? 0 : use === 'poll' ? pollTimeoutMs : controlTimeoutMs,
+        throwOnRequestTimeout: true,
+        socketTimeout: use === 'invoke' ? 0 : pollTimeoutMs,
+        httpAgent: agent,
+        httpsAgent: agent,
+        logger: silent,
+      },
+    };
+  }
+
+  #credentialsOf(identity: AwsIdentity, region: string): CredentialsProvider {
+    if (identity.kind === 'Installation') return this.#base;
+    const key = identityKey(identity);
+    let provider = this.#credentials.get(key);
+    if (provider === undefined) {
+      provider = assumedCredentials(this.#options.clock, identity, this.#base, {
+        region,
+        endpoint: endpointOf(this.#options.endpoints ?? {}, 'sts'),
+      });
+      this.#credentials.set(key, provider);
+    }
+    return provider;
+  }
+}

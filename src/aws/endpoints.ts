@@ -1,0 +1,34 @@
+/**
+ * Endpoints other than AWS's own: emulators, VPC endpoints, proxies. The names are those of the SDK's environment, so
+ * that what works for the AWS CLI works here.
+ */
+
+/** Addresses to use instead of AWS's; `all` for every service without its own. */
+export interface AwsEndpoints {
+  readonly all?: string | undefined;
+  readonly sqs?: string | undefined;
+  readonly lambda?: string | undefined;
+  readonly sts?: string | undefined;
+}
+
+export type AwsService = 'sqs' | 'lambda' | 'sts';
+
+/** Reads `AWS_ENDPOINT_URL`, `AWS_ENDPOINT_URL_SQS` and so on, unless `AWS_IGNORE_CONFIGURED_ENDPOINT_URLS` is true. */
+export function endpointsFromEnv(env: Readonly<Record<string, string | undefined>>): AwsEndpoints {
+  if (env['AWS_IGNORE_CONFIGURED_ENDPOINT_URLS']?.toLowerCase() === 'true') return {};
+  const read = (name: string): string | undefined => {
+    const value = env[name]?.trim();
+    return value === undefined || value === '' ? undefined : value;
+  };
+  return {
+    all: read('AWS_ENDPOINT_URL'),
+    sqs: read('AWS_ENDPOINT_URL_SQS'),
+    lambda: read('AWS_ENDPOINT_URL_LAMBDA'),
+    sts: read('AWS_ENDPOINT_URL_STS'),
+  };
+}
+
+/** The address for a service, without a trailing slash, or undefined for AWS's own. */
+export function endpointOf(endpoints: AwsEndpoints, service: AwsService): string | undefined {
+  return (endpoints[service] ?? endpoints.all)?.replace(/\/+$/, '');
+}
