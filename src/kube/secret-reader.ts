@@ -1,0 +1,33 @@
+/** Reads single Secrets by name. Their content is handed on and kept nowhere. */
+import type { SecretReader } from '../fleet/ports.ts';
+import { SluiceError, never } from '../lib/errors.ts';
+import type { ApiClient } from './api-client.ts';
+import { isKubeError } from './kube-error.ts';
+import { resource, type KubeObject } from './resource.ts';
+
+const secrets = resource({ group: '', version: 'v1', plural: 'secrets', kind: 'Secret', namespaced: true });
+
+interface Secret extends KubeObject {
+  readonly data?: Readonly<Record<string, string>>;
+}
+
+export function kubeSecretReader(api: ApiClient): SecretReader {
+  return {
+    async read(namespace, name, signal) {
+      try {
+        const secret = await api.get<Secret>(secrets.object(namespace, name), { signal });
+        return Object.fromEntries(
+          Object.entries(secret.data ?? {}).map(([key, value]) => [key, Buffer.from(value, 'base64').toString('utf8')]),
+        );
+      } catch (error) {
+        if (isKubeError(error, 'NotFound')) {
+          throw new SluiceError('SecretNotFound', `there is no Secret ${namespace}/${name}`, never, { cause: error });
+        }
+        if (isKubeError(error, 'Forbidden')) {
+          throw new SluiceError('SecretNotFound', `Secret ${namespace}/${name} must be readable by the poller's ServiceAccount`, never, { cause: error });
+        }
+        throw error;
+      }
+    },
+  };
+}
