@@ -1,17 +1,22 @@
 import { defineConfig } from 'vitest/config';
 
 // One project per tier; `npm test` runs them in the order of their cost (scripts/test.mjs).
-const tier = (name: string, include: string[], testTimeout: number, fileParallelism: boolean) => ({
-  test: { name, include, testTimeout, hookTimeout: 120_000, fileParallelism, pool: 'forks' as const },
+const tier = (name: string, include: string[], testTimeout: number, more: object = {}) => ({
+  test: { name, include, testTimeout, hookTimeout: 120_000, pool: 'forks' as const, ...more },
 });
+// One control plane for a run; its tests take turns, since two cores would otherwise make each of them slow.
+const onControlPlane = {
+  fileParallelism: false,
+  globalSetup: ['test/support/shared-control-plane.ts'],
+};
 
 export default defineConfig({
   test: {
     projects: [
-      tier('unit', ['test/unit/**/*.test.ts', 'test/architecture.test.ts'], 10_000, true),
-      tier('contract', ['test/contract/**/*.test.ts'], 60_000, true),
-      tier('cluster', ['test/cluster/**/*.test.ts'], 120_000, false),
-      tier('system', ['test/system/**/*.test.ts'], 240_000, false),
+      tier('unit', ['test/unit/**/*.test.ts', 'test/architecture.test.ts'], 10_000),
+      tier('contract', ['test/contract/**/*.test.ts'], 60_000),
+      tier('cluster', ['test/cluster/**/*.test.ts'], 120_000, onControlPlane),
+      tier('system', ['test/system/**/*.test.ts'], 240_000, onControlPlane),
     ],
   },
 });
