@@ -153,8 +153,14 @@ export type Matches = (value: unknown) => boolean;
 export interface ByteBudget {
   readonly limit: number;
   readonly used: number;
-  /** Resolves when `bytes` were reserved, first come first served, or rejects when `signal` aborts. A reservation larger than the limit is granted when nothing else is held, so it cannot wait for ever. */
+  /**
+   * Resolves when `bytes` were reserved, first come first served, or rejects when `signal` aborts. A reservation
+   * larger than the limit is granted when nothing else is held, so it cannot wait for ever; one of 0 bytes waits
+   * until there is any room.
+   */
   reserve(bytes: number, signal: AbortSignal): Promise<void>;
+  /** Reserves at once if that takes nobody's turn, else returns false: the way that costs no promise. */
+  tryReserve(bytes: number): boolean;
   /** Corrects a reservation to what really arrived (may exceed the limit for a moment) or gives it back. */
   adjust(delta: number): void;
 }
