@@ -201,9 +201,13 @@ export function classifyWith(reasons: ReasonsByFault, error: unknown, call: AwsC
 export function describe(fault: AwsFault, facts: AwsErrorFacts, call: AwsCall): string {
   const subject = call.resource === undefined ? call.action : `${call.action} on ${call.resource}`;
   const status = facts.status === undefined ? '' : ` (HTTP ${facts.status})`;
+  if (unreadable.has(facts.code)) return `${subject}: the answer cannot be read${status}`;
   if (hidesDetail(fault)) return `${subject}: ${facts.code}${status}`;
   return `${subject}: ${facts.code}${status}: ${facts.detail}`;
 }
+
+/** A parser's error quotes what it could not read, which may be a payload. */
+const unreadable: ReadonlySet<string> = new Set(['SyntaxError', 'TypeError', 'RangeError']);
 
 /** AWS repeats the signed request, token included, in these answers; and a receipt handle is of no use to anyone. */
 function hidesDetail(fault: AwsFault): boolean {
@@ -225,7 +229,7 @@ function retryOf(fault: AwsFault, facts: AwsErrorFacts): Retry {
 
 /** The cause that is kept carries no wire objects, which would bring headers and bodies into logs. */
 function safeCause(fault: AwsFault, facts: AwsErrorFacts): Error {
-  const cause = new Error(hidesDetail(fault) ? facts.code : facts.detail);
+  const cause = new Error(hidesDetail(fault) || unreadable.has(facts.code) ? facts.code : facts.detail);
   cause.name = facts.code;
   return cause;
 }

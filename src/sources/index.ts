@@ -1,0 +1,45 @@
+/**
+ * The register of sources: what kind of source an ARN names, and how to open it. A new source adds one line.
+ */
+import type { AwsClients } from '../aws/clients.ts';
+import type { AwsIdentity } from '../aws/credentials.ts';
+import { parseArn } from '../aws/arn.ts';
+import type { QueueSource } from '../poller/ports.ts';
+import { sdkTransport } from './sqs/sdk-transport.ts';
+import { parseQueueArn, sqsSource } from './sqs/source.ts';
+
+/** What a source is opened from. `eventSourceARN` is complete: partial ones are completed by the caller. */
+export interface SourceSpec {
+  readonly eventSourceARN: string;
+}
+
+export interface SourceContext {
+  readonly clients: AwsClients;
+  readonly identity: AwsIdentity;
+}
+
+interface SourceKind {
+  /** Whether the source is one of this kind. */
+  readonly accepts: (spec: SourceSpec) => boolean;
+  /** Opens it without a call; throws `SluiceError` for a spec that cannot work. */
+  readonly openQueue: (spec: SourceSpec, context: SourceContext) => QueueSource;
+}
+
+/** Every source that this release can poll, by its `source_type`. */
+export const sources = {
+  sqs: {
+    accepts: (spec) => parseArn(spec.eventSourceARN)?.service === 'sqs',
+    openQueue: (spec, { clients, identity }) => {
+      const { region } = parseQueueArn(spec.eventSourceARN);
+      const lease = clients.sqs({ region, identity }, 'poll');
+      return sqsSource(sdkTransport(clients.clock, lease), spec.eventSourceARN, lease.endpoint);
+    },
+  },
+} as const satisfies Readonly<Record<string, SourceKind>>;
+
+export type SourceType = keyof typeof sources;
+
+/** The kind of source that a spec names, or undefined if no kind of this release accepts it. */
+export function sourceTypeOf(spec: SourceSpec): SourceType | undefined {
+  return (Object.keys(sources) as SourceType[]).find((type) => sources[type].accepts(spec));
+}

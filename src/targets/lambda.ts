@@ -1,0 +1,96 @@
+/**
+ * A Lambda function as the engine's `Target`: Invoke, synchronously, with the exact event. The function is named as
+ * the mapping names it: a name, a partial or a full ARN, each with an optional version or alias. Lambda has no
+ * idempotency key for an invocation; repeats are visible to the function by the records alone.
+ */
+import {
+  GetFunctionConfigurationCommand,
+  InvokeCommand,
+  type InvokeCommandInput,
+} from '@aws-sdk/client-lambda';
+import { parseArn } from '../aws/arn.ts';
+import type { AwsClients } from '../aws/clients.ts';
+import type { AwsIdentity } from '../aws/credentials.ts';
+import { withDeadline } from '../aws/deadline.ts';
+import type { Invocation, Outcome, Target } from '../poller/ports.ts';
+import { boundAnswer, traceHeader } from './lambda-middleware.ts';
+import { outcomeOfAnswer, outcomeOfError } from './lambda-outcome.ts';
+
+/** No function runs longer. */
+export const functionTimeoutMaxMs = 900_000;
+/** Beyond the function's own time: queueing, the way there and back. Lambda's own time-out then comes first. */
+const marginMs = 10_000;
+
+export interface LambdaTargetOptions {
+  readonly clients: AwsClients;
+  readonly identity: AwsIdentity;
+  /** As in `functionName`. */
+  readonly functionName: string;
+  /** Region of a function that names none; by custom that of the source. */
+  readonly region?: string | undefined;
+  /** The function's own time-out; default the longest there is. */
+  readonly timeoutMs?: number | undefined;
+}
+
+/** The Region that a function's name gives, if it gives one. */
+export function regionOfFunction(functionName: string): string | undefined {
+  const region = parseArn(functionName)?.region;
+  return region === '' ? undefined : region;
+}
+
+/** Opens a function. Makes no call. */
+export function lambdaTarget(options: LambdaTargetOptions): Target {
+  const { clients, identity, functionName } = options;
+  const region = regionOfFunction(functionName) ?? options.region;
+  const lease = clients.lambda({ region, identity }, 'invoke');
+  const timeoutMs = options.timeoutMs ?? functionTimeoutMaxMs;
+
+  const send = async (invocation: Invocation, abortSignal: AbortSignal): Promise<Outcome> => {
+    const input: InvokeCommandInput = {
+      FunctionName: functionName,
+      InvocationType: 'RequestResponse',
+      Payload: Buffer.from(invocation.event),
+    };
+    const command = new InvokeCommand(input);
+    boundAnswer(command.middlewareStack);
+    // A batch has one invocation and so one trace: that of the first record which has any.
+    const header = invocation.records.find((record) => record.traceHeader !== undefined)?.traceHeader;
+    if (header !== undefined) traceHeader(command.middlewareStack, header);
+    return outcomeOfAnswer(await lease.client.send(command, { abortSignal }), functionName);
+  };
+
+  return {
+    type: 'lambda',
+    timeoutMs,
+    invoke: async (invocation, signal) => {
+      try {
+        return await withDeadline(clients.clock, timeoutMs + marginMs, signal, (cut) =>
+          send(invocation, cut),
+        );
+      } catch (error) {
+        return outcomeOfError(signal.aborted ? signal.reason : error, functionName);
+      }
+    },
+    close: async () => lease.release(),
+  };
+}
+
+/**
+ * The function's own time-out, or undefined when it may not be read or does not exist (yet). It lets the engine keep
+ * messages invisible for what the function really takes.
+ */
+export async function readFunctionTimeoutMs(
+  options: Omit<LambdaTargetOptions, 'timeoutMs'>,
+  signal: AbortSignal,
+): Promise<number | undefined> {
+  const { clients, identity, functionName } = options;
+  const region = regionOfFunction(functionName) ?? options.region;
+  using lease = clients.lambda({ region, identity }, 'control');
+  try {
+    const command = new GetFunctionConfigurationCommand({ FunctionName: functionName });
+    const { Timeout } = await lease.client.send(command, { abortSignal: signal });
+    return Timeout === undefined ? undefined : Timeout * 1000;
+  } catch {
+    return undefined;
+  }
+}
