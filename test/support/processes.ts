@@ -186,7 +186,7 @@ export async function prepared(
 
 function watch(pid: number): ChildProcess {
   // `read` fails at the end of its input; after a line it succeeds and there is nothing to do.
-  const script = 'trap "" INT TERM HUP; read -r word || kill -9 -- "-$1"';
+  const script = 'trap "" INT TERM HUP; read -r word || kill -9 "-$1"';
   const watcher = spawn('/bin/sh', ['-c', script, 'watcher', String(pid)], {
     stdio: ['pipe', 'ignore', 'ignore'],
     detached: true,
