@@ -33,26 +33,26 @@ export async function applyStatus<T extends KubeObject & { readonly status?: obj
   const wanted = plain(status);
   if (isDeepStrictEqual(plain(current.status ?? {}), wanted)) return undefined;
   const { name, namespace, uid, resourceVersion } = current.metadata;
-  return api.patch<T>(
-    `${resource.object(namespace, name)}/status`,
-    {
-      kind: 'apply',
-      fieldManager: statusManager,
-      force: true,
-      body: {
-        apiVersion: resource.apiVersion,
-        kind: resource.kind,
-        metadata: {
-          name,
-          ...(namespace === undefined ? {} : { namespace }),
-          ...(uid === undefined ? {} : { uid }),
-          ...(onlyIfUnchanged && resourceVersion !== undefined ? { resourceVersion } : {}),
-        },
-        status: wanted,
-      },
+  const body = {
+    apiVersion: resource.apiVersion,
+    kind: resource.kind,
+    metadata: {
+      name,
+      ...(namespace === undefined ? {} : { namespace }),
+      ...(uid === undefined ? {} : { uid }),
+      ...(onlyIfUnchanged && resourceVersion !== undefined ? { resourceVersion } : {}),
     },
-    { signal },
-  );
+    status: wanted,
+  };
+  try {
+    return await api.patch<T>(
+      `${resource.object(namespace, name)}/status`,
+      { kind: 'apply', fieldManager: statusManager, force: true, body },
+      { signal },
+    );
+  } catch (error) {
+    throw isKubeError(error, 'Invalid') && error.message.includes('metadata.uid') ? conflict(error) : error;
+  }
 }
 
 /** Adds the finalizer and gives the object as stored; undefined, without any request, when it has it. */
@@ -117,13 +117,13 @@ async function patchMetadata<T extends KubeObject>(
       { signal },
     );
   } catch (error) {
-    // The API server answers 422 for a test that fails; our operations are valid, so it can be nothing else but
-    // a change since, or a rule of the CRD that the object broke before.
-    if (isKubeError(error, 'Invalid') && /test|patch/i.test(error.message)) {
-      throw new KubeError(error.message, { status: 409, reason: 'Conflict', cause: error });
-    }
-    throw error;
+    // The API server answers a failed test with 422 and this sentence; 422 for a rule of the CRD names the rule.
+    throw isKubeError(error, 'Invalid') && error.message.includes('rejected our request') ? conflict(error) : error;
   }
+}
+
+function conflict(error: KubeError): KubeError {
+  return new KubeError(error.message, { status: 409, reason: 'Conflict', cause: error });
 }
 
 /** As the API server would store it: without undefined members. */
