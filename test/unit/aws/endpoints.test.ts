@@ -1,0 +1,19 @@
+import { expect, test } from 'vitest';
+import { endpointOf, endpointsFromEnv } from '../../../src/aws/endpoints.ts';
+
+test("a service's own endpoint goes before the common one", () => {
+  const endpoints = endpointsFromEnv({
+    AWS_ENDPOINT_URL: 'http://127.0.0.1:1/',
+    AWS_ENDPOINT_URL_SQS: 'http://127.0.0.1:2/base/',
+  });
+  expect(endpointOf(endpoints, 'sqs')).toBe('http://127.0.0.1:2/base');
+  expect(endpointOf(endpoints, 'lambda')).toBe('http://127.0.0.1:1');
+});
+
+test.each([
+  [{}],
+  [{ AWS_ENDPOINT_URL: ' ' }],
+  [{ AWS_ENDPOINT_URL: 'http://h', AWS_IGNORE_CONFIGURED_ENDPOINT_URLS: 'TRUE' }],
+])("%o leaves AWS's own endpoints", (env) => {
+  expect(endpointOf(endpointsFromEnv(env), 'sqs')).toBeUndefined();
+});
