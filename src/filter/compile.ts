@@ -1,0 +1,199 @@
+/**
+ * Pattern → predicate on an event. The event is what `readJson` gives: plain objects, arrays, leaves.
+ *
+ * Rules of the match, all event-ruler's: only leaves count (an object or an empty array is no leaf, so `exists: false`
+ * is met there); an array stands for its elements; conditions below one array of objects must be met by one and the
+ * same element; a member `a.b` of the event is the same as `b` inside `a`.
+ *
+ * Time grows with the size of the part of the event that the pattern names, times the number of conditions, and the
+ * stack with the pattern only: an event may be nested as deep as it likes. Events with dotted member names that the
+ * pattern reaches go through `search.ts`, which is slower.
+ */
+import { ExactNumber } from '../lib/json.ts';
+import { compileCondition, type CompiledCondition } from './condition.ts';
+import type { Pattern, Rule } from './pattern.ts';
+import { search } from './search.ts';
+import { buildTree, memberOf, type TreeNode, type Unit } from './tree.ts';
+
+/** A pattern ready to be matched; holds no state, so one instance serves any number of matches. */
+export interface CompiledPattern {
+  /** Whether the event matches. Anything but an object does not. Never throws on what JSON text can hold. */
+  readonly matches: (event: unknown) => boolean;
+  /** As `matches`, also telling how many values of the event were looked at. */
+  readonly measure: (event: unknown) => { readonly matched: boolean; readonly steps: number };
+}
+
+export function compilePattern(pattern: Pattern): CompiledPattern {
+  const rules = pattern.rules.map(compileRule);
+  const measure = (event: unknown): { matched: boolean; steps: number } => {
+    const walk: Walk = { steps: 0, dotted: false };
+    const matched =
+      isContainer(event) && !Array.isArray(event) && rules.some((rule) => ruleMatches(rule, event, walk));
+    return { matched, steps: walk.steps };
+  };
+  return { matches: (event) => measure(event).matched, measure };
+}
+
+/** An object or array; an `ExactNumber` is a leaf. */
+export function isContainer(value: unknown): value is object {
+  return typeof value === 'object' && value !== null && !(value instanceof ExactNumber);
+}
+
+interface CompiledRule {
+  readonly conditions: readonly CompiledCondition[];
+  readonly root: TreeNode;
+}
+
+interface Walk {
+  steps: number;
+  /** A dotted member was met that the pattern reaches: the answer of the walk does not hold. */
+  dotted: boolean;
+}
+
+function compileRule(rule: Rule): CompiledRule {
+  return { conditions: rule.map(compileCondition), root: buildTree(rule.map(({ path }) => path)) };
+}
+
+function ruleMatches(rule: CompiledRule, event: object, walk: Walk): boolean {
+  walk.dotted = false;
+  const matched = objectMeets(rule, rule.root, event, 0, false, walk);
+  if (!walk.dotted) return matched;
+  const found = search(rule, event);
+  walk.steps += found.steps;
+  return found.matched;
+}
+
+/**
+ * Whether an object meets the conditions below `node` from number `from` on; those before are met already. With
+ * `byValue`, the first of them must be met by a leaf, since its absence was looked for in a wider place.
+ */
+function objectMeets(
+  rule: CompiledRule,
+  node: TreeNode,
+  object: object,
+  from: number,
+  byValue: boolean,
+  walk: Walk,
+): boolean {
+  noteDotted(node, object, walk);
+  let first = byValue;
+  for (const unit of node.units) {
+    if (unit.high <= from) continue;
+    walk.steps += 1;
+    const value = memberOf(object, unit);
+    if (!unitMeets(rule, unit, value, from, first, walk)) return false;
+    first = false;
+  }
+  return true;
+}
+
+function unitMeets(
+  rule: CompiledRule,
+  unit: Unit,
+  value: unknown,
+  from: number,
+  byValue: boolean,
+  walk: Walk,
+): boolean {
+  if (unit.branch === undefined) {
+    const condition = rule.conditions[unit.low];
+    if (condition === undefined) return false;
+    const leaf = leafMeets(condition, value, walk);
+    return leaf === 'none' ? condition.acceptsAbsence && !byValue : leaf === 'met';
+  }
+  if (!isContainer(value)) return acceptsAbsence(rule, Math.max(from, unit.low), unit.high, byValue);
+  if (!Array.isArray(value)) return objectMeets(rule, unit.branch, value, from, byValue, walk);
+  return arrayMeets(rule, unit, unit.branch, value, from, byValue, walk);
+}
+
+/** Whether all of the conditions `[low, high)` are met where there is no leaf for any of them. */
+function acceptsAbsence(rule: CompiledRule, low: number, high: number, byValue: boolean): boolean {
+  if (byValue) return false;
+  for (let index = low; index < high; index += 1) {
+    if (rule.conditions[index]?.acceptsAbsence !== true) return false;
+  }
+  return true;
+}
+
+/** What the leaves in `value` say: an array stands for the leaves in it, at any depth of arrays. */
+function leafMeets(condition: CompiledCondition, value: unknown, walk: Walk): 'met' | 'unmet' | 'none' {
+  if (value === undefined) return 'none';
+  if (!isContainer(value)) return condition.accepts(value) ? 'met' : 'unmet';
+  if (!Array.isArray(value)) return 'none';
+  let seen: 'unmet' | 'none' = 'none';
+  const arrays: (readonly unknown[])[] = [value];
+  for (let array = arrays.pop(); array !== undefined; array = arrays.pop()) {
+    for (const element of array) {
+      walk.steps += 1;
+      if (Array.isArray(element)) arrays.push(element);
+      else if (!isContainer(element)) {
+        if (condition.accepts(element)) return 'met';
+        seen = 'unmet';
+      }
+    }
+  }
+  return seen;
+}
+
+/**
+ * One element must meet all conditions below the array. The leading ones may instead be met by absence in the whole
+ * array: no element is settled on before a first leaf is.
+ */
+function arrayMeets(
+  rule: CompiledRule,
+  unit: Unit,
+  node: TreeNode,
+  array: readonly unknown[],
+  from: number,
+  byValue: boolean,
+  walk: Walk,
+): boolean {
+  let start = Math.max(from, unit.low);
+  if (!byValue) {
+    while (start < unit.high && rule.conditions[start]?.acceptsAbsence === true) {
+      if (hasLeaf(node, start, array, walk)) break;
+      start += 1;
+    }
+  }
+  if (start >= unit.high) return true;
+  // Arrays in arrays are gone through by hand: their nesting is the sender's, the stack is ours.
+  const arrays = [array];
+  for (let current = arrays.pop(); current !== undefined; current = arrays.pop()) {
+    for (const element of current) {
+      walk.steps += 1;
+      if (Array.isArray(element)) arrays.push(element);
+      else if (isContainer(element) && objectMeets(rule, node, element, start, true, walk)) return true;
+    }
+  }
+  return false;
+}
+
+/** Whether there is any leaf for condition `index` in the value, in whatever elements of its arrays. */
+function hasLeaf(node: TreeNode, index: number, value: unknown, walk: Walk): boolean {
+  const pending: { node: TreeNode | undefined; value: unknown }[] = [{ node, value }];
+  for (let item = pending.pop(); item !== undefined; item = pending.pop()) {
+    const { node: at, value: found } = item;
+    walk.steps += 1;
+    if (Array.isArray(found)) {
+      for (const element of found as readonly unknown[]) pending.push({ node: at, value: element });
+    } else if (isContainer(found)) {
+      if (at === undefined) continue;
+      noteDotted(at, found, walk);
+      const unit = at.units.find(({ low, high }) => low <= index && index < high);
+      if (unit !== undefined) pending.push({ node: unit.branch, value: memberOf(found, unit) });
+    } else if (at === undefined && found !== undefined) return true;
+  }
+  return false;
+}
+
+function noteDotted(node: TreeNode, object: object, walk: Walk): void {
+  if (node.branchNames.size === 0 || walk.dotted) return;
+  for (const name in object) {
+    walk.steps += 1;
+    const dot = name.indexOf('.');
+    if (dot !== -1 && node.branchNames.has(name.slice(0, dot))) {
+      walk.dotted = true;
+      return;
+    }
+  }
+}
