@@ -1,0 +1,174 @@
+/**
+ * What an answer of the target means: the table of answers in `docs/reference/http-target.md`. Pure.
+ */
+import type { Outcome, ParsedResponse } from '../../poller/ports.ts';
+import { parseRetryAfter } from './retry-after.ts';
+
+/** Longest body of a 2xx answer, as Lambda's. */
+export const maxAnswerBytes = 6 * 1024 * 1024;
+/** How much of any other body is read, only to keep the connection, and thrown away. */
+export const maxDroppedBytes = 64 * 1024;
+
+/** The head of an answer, as far as it matters. */
+export interface AnswerHead {
+  readonly statusCode: number;
+  /** Value of `X-Amz-Function-Error`, if the header is there. */
+  readonly functionError: string | undefined;
+  readonly retryAfter: string | undefined;
+  readonly executedVersion: string | undefined;
+  readonly contentEncoding: string | undefined;
+  /** `Content-Length` as declared. */
+  readonly declaredBytes: number | undefined;
+  /** False when only the end of the connection ends the body. */
+  readonly delimited: boolean;
+}
+
+/** Header values as undici gives them. */
+export type ReceivedHeaders = Readonly<Record<string, string | string[] | undefined>>;
+
+export function readHead(statusCode: number, headers: ReceivedHeaders): AnswerHead {
+  const first = (name: string): string | undefined => {
+    const value = headers[name];
+    return typeof value === 'string' ? value : value?.[0];
+  };
+  const length = first('content-length');
+  return {
+    statusCode,
+    functionError: first('x-amz-function-error'),
+    retryAfter: first('retry-after'),
+    executedVersion: first('x-amz-executed-version'),
+    contentEncoding: first('content-encoding'),
+    declaredBytes: length === undefined ? undefined : Number(length),
+    delimited: length !== undefined || first('transfer-encoding') !== undefined || statusCode === 204,
+  };
+}
+
+/** True when the body matters: a 2xx without a function error. Any other answer is told by its head alone. */
+export function needsBody(head: AnswerHead): boolean {
+  return head.statusCode >= 200 && head.statusCode < 300 && head.functionError === undefined;
+}
+
+/** The outcome of a whole answer. `body` is ignored unless `needsBody`. */
+export function outcomeOf(head: AnswerHead, body: Uint8Array, nowMs: number): Outcome {
+  const { statusCode } = head;
+  if (head.functionError !== undefined) {
+    const functionError = printable(head.functionError) || 'Unhandled';
+    return {
+      kind: 'failed',
+      reason: 'FunctionError',
+      functionError,
+      statusCode,
+      message: `The target answered ${statusCode} with X-Amz-Function-Error: ${functionError}`,
+    };
+  }
+  if (needsBody(head)) {
+    const executedVersion = printable(head.executedVersion ?? '');
+    return {
+      kind: 'delivered',
+      statusCode,
+      response: parseBody(body, head.contentEncoding),
+      ...(executedVersion === '' ? {} : { executedVersion }),
+    };
+  }
+  switch (statusCode) {
+    case 429:
+    case 503: {
+      const retryAfterMs =
+        head.retryAfter === undefined ? undefined : parseRetryAfter(head.retryAfter, nowMs);
+      return {
+        kind: 'throttled',
+        reason: 'TargetThrottled',
+        message: `The target answered ${statusCode}`,
+        ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
+      };
+    }
+    case 401:
+    case 403:
+    case 404:
+    case 405:
+    case 407:
+      return { kind: 'refused', reason: 'TargetRefused', message: `The target answered ${statusCode}` };
+    // A proxy in front of the target answers: the target itself cannot be reached.
+    case 502:
+    case 504:
+      return {
+        kind: 'refused',
+        reason: 'TargetUnreachable',
+        message: `A gateway in front of the target answered ${statusCode}`,
+      };
+    default:
+      return failed(
+        'FunctionError',
+        statusCode >= 300 && statusCode < 400
+          ? `The target answered ${statusCode}; redirects are never followed`
+          : `The target answered ${statusCode}`,
+        statusCode,
+      );
+  }
+}
+
+/** A function error of our own finding: the attempt is spent. */
+export function failed(
+  reason: 'FunctionError' | 'Timeout' | 'ResponseInvalid' | 'ConnectionLost',
+  message: string,
+  statusCode?: number,
+): Outcome {
+  return {
+    kind: 'failed',
+    reason,
+    functionError: 'Unhandled',
+    message,
+    ...(statusCode === undefined ? {} : { statusCode }),
+  };
+}
+
+/**
+ * The parsed body. The content type is not asked: consumers that answer JSON as text are common. A compressed body is
+ * not JSON to us: we ask for none, and unpacking would let 6 MB become any size. Invalid UTF-8 is no JSON either; a
+ * byte order mark is skipped.
+ */
+export function parseBody(body: Uint8Array, contentEncoding: string | undefined): ParsedResponse {
+  if (body.length === 0) return { kind: 'empty' };
+  if (contentEncoding !== undefined && contentEncoding.trim().toLowerCase() !== 'identity') {
+    return { kind: 'other' };
+  }
+  try {
+    const text = new TextDecoder('utf-8', { fatal: true }).decode(body);
+    if (/^[ \t\r\n]*$/.test(text)) return { kind: 'empty' };
+    return { kind: 'json', value: JSON.parse(text) as unknown };
+  } catch {
+    return { kind: 'other' };
+  }
+}
+
+/** A header's value, fit for a message and a failure record. */
+function printable(value: string): string {
+  return value
+    .replace(/[^ -~]/g, '')
+    .trim()
+    .slice(0, 64);
+}
+
+/**
+ * Bytes of an answer in one growing buffer. A target that sends its 6 MB byte by byte would otherwise cost a hundred
+ * times as much in small objects.
+ */
+export class BodyBuffer {
+  #bytes = Buffer.alloc(0);
+  length = 0;
+
+  append(chunk: Uint8Array): void {
+    const needed = this.length + chunk.length;
+    if (needed > this.#bytes.length) {
+      const grown = Buffer.allocUnsafeSlow(Math.max(needed, this.#bytes.length * 2, 4096));
+      this.#bytes.copy(grown, 0, 0, this.length);
+      this.#bytes = grown;
+    }
+    this.#bytes.set(chunk, this.length);
+    this.length = needed;
+  }
+
+  view(): Uint8Array {
+    return this.#bytes.subarray(0, this.length);
+  }
+}

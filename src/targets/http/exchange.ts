@@ -1,0 +1,157 @@
+/**
+ * One request and its answer on one connection. Says exactly how far it came, since the meaning of a failure depends
+ * on whether a byte was sent: `unsent` is certain, everything later may have been processed.
+ *
+ * The time-out runs from the moment of sending to the last byte of the answer. At most the allowed bytes are held,
+ * whatever the target sends.
+ */
+import type { Dispatcher } from 'undici';
+import type { Clock } from '../../lib/clock.ts';
+import {
+  BodyBuffer,
+  maxAnswerBytes,
+  maxDroppedBytes,
+  needsBody,
+  readHead,
+  type AnswerHead,
+} from './answer.ts';
+import type { Connection } from './connection.ts';
+
+export interface CallRequest {
+  readonly path: string;
+  /** Name, value, name, value. */
+  readonly headers: string[];
+  readonly body: Uint8Array;
+}
+
+export type Exchange =
+  /** The answer is complete, or its head tells all and the rest was dropped. */
+  | { readonly kind: 'answered'; readonly head: AnswerHead; readonly body: Uint8Array }
+  /** Not one byte was handed to the connection. */
+  | { readonly kind: 'unsent'; readonly error: Error }
+  /** The connection ended, or spoke no HTTP, after sending and before the answer was complete. */
+  | { readonly kind: 'broken'; readonly error: Error; readonly head: AnswerHead | undefined }
+  | { readonly kind: 'oversize'; readonly head: AnswerHead }
+  | { readonly kind: 'timed-out'; readonly head: AnswerHead | undefined }
+  /** The caller's signal; nobody knows what the target did. */
+  | { readonly kind: 'aborted' };
+
+/** Sends `request` and resolves when its fate is known; never rejects. The connection is unusable unless `answered`. */
+export async function exchange(
+  clock: Clock,
+  connection: Connection,
+  request: CallRequest,
+  timeoutMs: number,
+  signal: AbortSignal,
+): Promise<Exchange> {
+  const call = new Call(connection);
+  const done = new AbortController();
+  const onAbort = (): void => call.end({ kind: 'aborted' });
+  let timer: Promise<void> | undefined;
+  call.onSent = () => {
+    timer = clock.sleep(timeoutMs, done.signal).then(() => call.end({ kind: 'timed-out', head: call.head }));
+  };
+  if (signal.aborted) onAbort();
+  else {
+    signal.addEventListener('abort', onAbort, { once: true });
+    const { path, headers, body } = request;
+    connection.client.dispatch(
+      { method: 'POST', path, headers, body: Buffer.from(body.buffer, body.byteOffset, body.byteLength) },
+      call,
+    );
+  }
+  const result = await call.result;
+  signal.removeEventListener('abort', onAbort);
+  done.abort();
+  await timer;
+  connection.reused = true;
+  // Nothing may go out on it again; a request that still waits in it is cancelled before its first byte.
+  if (result.kind !== 'answered' || call.isCut) void connection.destroy();
+  return result;
+}
+
+/** undici's handler of one request. The first end counts; what comes later finds nobody. */
+class Call implements Dispatcher.DispatchHandler {
+  head: AnswerHead | undefined;
+  /** The answer was cut off by us, so its connection cannot be used again. */
+  isCut = false;
+  onSent: () => void = () => undefined;
+  readonly result: Promise<Exchange>;
+  readonly #connection: Connection;
+  readonly #body = new BodyBuffer();
+  readonly #settle: (result: Exchange) => void;
+  #ended = false;
+  #sent = false;
+  #received = 0;
+  #controller: Dispatcher.DispatchController | undefined;
+
+  constructor(connection: Connection) {
+    this.#connection = connection;
+    const { promise, resolve } = Promise.withResolvers<Exchange>();
+    this.result = promise;
+    this.#settle = resolve;
+  }
+
+  end(result: Exchange): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    // A head that tells all stands, however its body ended.
+    const told =
+      'head' in result && result.head !== undefined && !needsBody(result.head) ? result.head : undefined;
+    const isWhole = result.kind === 'answered' && !this.isCut;
+    if (!isWhole) {
+      this.isCut = true;
+      this.#controller?.abort(new Error('The call has ended'));
+    }
+    this.#settle(told === undefined ? result : { kind: 'answered', head: told, body: new Uint8Array() });
+  }
+
+  onRequestStart(controller: Dispatcher.DispatchController): void {
+    this.#controller = controller;
+    if (this.#ended) {
+      controller.abort(new Error('The call has ended'));
+      return;
+    }
+    this.#sent = true;
+    this.onSent();
+  }
+
+  onResponseStart(
+    _controller: Dispatcher.DispatchController,
+    statusCode: number,
+    headers: Record<string, string | string[] | undefined>,
+  ): void {
+    // Interim answers (103 Early Hints and the like) say nothing about the batch.
+    if (this.#ended || statusCode < 200) return;
+    const head = readHead(statusCode, headers);
+    this.head = head;
+    if ((head.declaredBytes ?? 0) > this.#limit(head)) this.end({ kind: 'oversize', head });
+  }
+
+  onResponseData(_controller: Dispatcher.DispatchController, chunk: Buffer): void {
+    const head = this.head;
+    if (this.#ended || head === undefined) return;
+    this.#received += chunk.length;
+    if (this.#received > this.#limit(head)) this.end({ kind: 'oversize', head });
+    else if (needsBody(head)) this.#body.append(chunk);
+  }
+
+  onResponseEnd(): void {
+    const head = this.head;
+    if (head === undefined) return;
+    // A reset may look like the end of a body that nothing else delimits.
+    if (!head.delimited && this.#connection.wasReset) {
+      this.end({ kind: 'broken', head, error: new Error('the connection was reset within the body') });
+      return;
+    }
+    this.end({ kind: 'answered', head, body: this.#body.view() });
+  }
+
+  onResponseError(_controller: Dispatcher.DispatchController | null, error: Error): void {
+    this.end(this.#sent ? { kind: 'broken', error, head: this.head } : { kind: 'unsent', error });
+  }
+
+  #limit(head: AnswerHead): number {
+    return needsBody(head) ? maxAnswerBytes : maxDroppedBytes;
+  }
+}

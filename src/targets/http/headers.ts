@@ -1,0 +1,121 @@
+/**
+ * The headers of a call: Sluice's own, the fixed ones of the spec, and the trace. Pure but for the trace id passed in.
+ * Everything that comes from users or records is checked here, so that a bad value is an error of the spec, or is left
+ * out, and never a call that cannot be made.
+ */
+import { reservedHeaders } from '../../api/rules.ts';
+import { never, SluiceError } from '../../lib/errors.ts';
+import type { Invocation } from '../../poller/ports.ts';
+
+/** Most fixed headers, as the spec says. */
+export const maxHeaders = 32;
+const maxValueLength = 8192;
+
+/**
+ * Names that Sluice or the connection sets; a fixed header of one would break the call or its contract. The schema
+ * refuses those of HTTP's framing already.
+ */
+const reserved: ReadonlySet<string> = new Set([
+  ...reservedHeaders,
+  'accept-encoding',
+  'idempotency-key',
+  'proxy-authenticate',
+  'traceparent',
+  'tracestate',
+  'x-amzn-trace-id',
+]);
+
+/**
+ * Checks the fixed headers and returns them with lower-case names. Throws `InvalidSpec` with the name of the header;
+ * a value is never shown, since it may come from a Secret.
+ */
+export function checkFixedHeaders(
+  headers: Readonly<Record<string, string>>,
+): Readonly<Record<string, string>> {
+  const names = Object.keys(headers);
+  if (names.length > maxHeaders) {
+    throw invalid('', `has ${names.length} entries: it must have at most ${maxHeaders}`);
+  }
+  const checked: Record<string, string> = Object.create(null) as Record<string, string>;
+  for (const name of names) {
+    const lower = name.toLowerCase();
+    const value = headers[name] ?? '';
+    if (!/^[!#$%&'*+.^_`|~0-9a-z-]{1,256}$/.test(lower)) {
+      throw invalid('', `has the name ${JSON.stringify(name)}: it must be a valid HTTP header name`);
+    }
+    if (reserved.has(lower)) throw invalid(name, 'must not be set: Sluice or the connection sets it');
+    if (lower in checked) throw invalid(name, 'must be given once; case makes no difference');
+    if (/[\r\n]/.test(value)) {
+      throw invalid(name, 'must not contain a line break (a Secret made with `echo` ends in one)');
+    }
+    if (!/^[\t -~]*$/.test(value)) throw invalid(name, 'must contain printable ASCII characters only');
+    if (value.length > maxValueLength) {
+      throw invalid(name, `is ${value.length} characters long: it must be at most ${maxValueLength}`);
+    }
+    checked[lower] = value;
+  }
+  return checked;
+}
+
+function invalid(name: string, text: string): SluiceError {
+  const field = name === '' ? 'poller.target.http.headers' : `poller.target.http.headers.${name}`;
+  return new SluiceError('InvalidSpec', `\`${field}\` ${text}`, never);
+}
+
+export interface HeaderDeps {
+  readonly version: string;
+  /** 32 lower-case hexadecimal digits, random, not all zero. */
+  readonly newTraceId: () => string;
+}
+
+/** All headers of one call as undici takes them: name, value, name, value. */
+export function callHeaders(
+  deps: HeaderDeps,
+  fixed: Readonly<Record<string, string>>,
+  invocation: Invocation,
+): string[] {
+  const own: string[] = [
+    'content-type',
+    'application/json',
+    'accept-encoding',
+    'identity',
+    'idempotency-key',
+    invocation.id,
+  ];
+  if (fixed['user-agent'] === undefined) own.push('user-agent', `sluice/${deps.version}`);
+  for (const [name, value] of Object.entries(fixed)) own.push(name, value);
+  const xray = traceHeaderOf(invocation);
+  if (xray !== undefined) own.push('x-amzn-trace-id', xray);
+  own.push('traceparent', traceparent(deps.newTraceId, xray));
+  return own;
+}
+
+/**
+ * The X-Ray header of the call: that of the first record which has one, as the Lambda target has it. One call has room
+ * for one trace; each record still has its own in the event (`attributes.AWSTraceHeader`).
+ */
+export function traceHeaderOf(invocation: Invocation): string | undefined {
+  const header = invocation.records.find(({ traceHeader }) => traceHeader !== undefined)?.traceHeader;
+  // Producers write it, so it may be anything: a line break in it would be a header of the producer's choice.
+  if (header === undefined || !/^[\w=;:. -]{1,512}$/.test(header)) return undefined;
+  return rootOf(header) === undefined ? undefined : header;
+}
+
+/**
+ * W3C trace context of one call: the trace of the X-Ray header where there is one, else a new trace. A new trace is
+ * marked sampled: with the flag off, consumers that follow their caller would record nothing at all.
+ */
+function traceparent(newTraceId: () => string, xray: string | undefined): string {
+  const root = xray === undefined ? undefined : rootOf(xray);
+  if (xray === undefined || root === undefined) {
+    return `00-${newTraceId()}-${newTraceId().slice(0, 16)}-01`;
+  }
+  const parent = /(?:^|;)\s*Parent=([0-9a-f]{16})(?:;|$)/.exec(xray)?.[1] ?? newTraceId().slice(0, 16);
+  const sampled = /(?:^|;)\s*Sampled=0(?:;|$)/.test(xray) ? '00' : '01';
+  return `00-${root}-${parent}-${sampled}`;
+}
+
+function rootOf(xray: string): string | undefined {
+  const root = /(?:^|;)\s*Root=1-([0-9a-f]{8})-([0-9a-f]{24})(?:;|$)/.exec(xray);
+  return root === null ? undefined : `${root[1]}${root[2]}`;
+}
