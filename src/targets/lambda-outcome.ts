@@ -149,7 +149,8 @@ export interface InvokeAnswer {
   readonly StatusCode?: number | undefined;
   readonly FunctionError?: string | undefined;
   readonly ExecutedVersion?: string | undefined;
-  readonly Payload?: Uint8Array | undefined;
+  /** The SDK gives null for an empty answer, whatever its types say. */
+  readonly Payload?: Uint8Array | null | undefined;
 }
 
 /** The outcome of an answered invocation. A function error makes the payload irrelevant, failures of items included. */
@@ -178,8 +179,8 @@ export function outcomeOfAnswer(answer: InvokeAnswer, functionName: string): Out
 }
 
 /** Reads a payload as UTF-8 JSON; whitespace alone counts as empty. */
-export function parsePayload(payload: Uint8Array | undefined): ParsedResponse {
-  const text = payload === undefined ? '' : new TextDecoder().decode(payload);
+export function parsePayload(payload: Uint8Array | null | undefined): ParsedResponse {
+  const text = payload === undefined || payload === null ? '' : new TextDecoder().decode(payload);
   if (text.trim() === '') return { kind: 'empty' };
   try {
     return { kind: 'json', value: JSON.parse(text) as unknown };

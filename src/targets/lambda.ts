@@ -18,8 +18,6 @@ import { outcomeOfAnswer, outcomeOfError } from './lambda-outcome.ts';
 
 /** No function runs longer. */
 export const functionTimeoutMaxMs = 900_000;
-/** Beyond the function's own time: queueing, the way there and back. Lambda's own time-out then comes first. */
-const marginMs = 10_000;
 
 export interface LambdaTargetOptions {
   readonly clients: AwsClients;
@@ -30,6 +28,11 @@ export interface LambdaTargetOptions {
   readonly region?: string | undefined;
   /** The function's own time-out; default the longest there is. */
   readonly timeoutMs?: number | undefined;
+  /**
+   * Beyond the function's own time: queueing, the way there and back; default 10 s. So that Lambda's own time-out
+   * comes first, which leaves no function running that nobody waits for.
+   */
+  readonly marginMs?: number | undefined;
 }
 
 /** The Region that a function's name gives, if it gives one. */
@@ -44,6 +47,7 @@ export function lambdaTarget(options: LambdaTargetOptions): Target {
   const region = regionOfFunction(functionName) ?? options.region;
   const lease = clients.lambda({ region, identity }, 'invoke');
   const timeoutMs = options.timeoutMs ?? functionTimeoutMaxMs;
+  const deadlineMs = timeoutMs + (options.marginMs ?? 10_000);
 
   const send = async (invocation: Invocation, abortSignal: AbortSignal): Promise<Outcome> => {
     const input: InvokeCommandInput = {
@@ -64,9 +68,7 @@ export function lambdaTarget(options: LambdaTargetOptions): Target {
     timeoutMs,
     invoke: async (invocation, signal) => {
       try {
-        return await withDeadline(clients.clock, timeoutMs + marginMs, signal, (cut) =>
-          send(invocation, cut),
-        );
+        return await withDeadline(clients.clock, deadlineMs, signal, (cut) => send(invocation, cut));
       } catch (error) {
         return outcomeOfError(signal.aborted ? signal.reason : error, functionName);
       }
@@ -80,7 +82,7 @@ export function lambdaTarget(options: LambdaTargetOptions): Target {
  * messages invisible for what the function really takes.
  */
 export async function readFunctionTimeoutMs(
-  options: Omit<LambdaTargetOptions, 'timeoutMs'>,
+  options: Omit<LambdaTargetOptions, 'timeoutMs' | 'marginMs'>,
   signal: AbortSignal,
 ): Promise<number | undefined> {
   const { clients, identity, functionName } = options;

@@ -4,7 +4,7 @@
  * Values are never looked up by name in an object, so an attribute called `__proto__` is one like any other.
  */
 import type { QueueRecord } from '../../poller/ports.ts';
-import { filterable } from './filterable.ts';
+import { filterableSqsRecord } from './filterable.ts';
 
 /** What a transport must know of a received message; the SDK's `Message` is one. */
 export interface SqsMessage {
@@ -50,7 +50,7 @@ export function toRecord(message: SqsMessage, queue: QueueOrigin): QueueRecord {
     receiveCount: count(attribute('ApproximateReceiveCount')),
     sentAtMs: Number(attribute('SentTimestamp') ?? 0) || 0,
     ...(traceHeader === undefined ? {} : { traceHeader }),
-    filterable: () => filterable(JSON.parse(json)),
+    filterable: () => filterableSqsRecord(JSON.parse(json)),
   };
 }
 

@@ -198,7 +198,7 @@ describe('the message of an error', () => {
 
   test('is one line of bounded length', () => {
     const message = said({ name: 'InternalError', message: `a\nb\u0000c ${'long words '.repeat(1000)}` });
-    expect(message).not.toMatch(/[\n\u0000]/);
+    expect(message).not.toMatch(/\p{Cc}/u);
     expect(message.length).toBeLessThan(600);
   });
 
@@ -217,7 +217,7 @@ test('every code has a reason that the documentation lists', () => {
       classifyQueueError(thrown({ name: code }), call),
       classifyWith(controlReasons, thrown({ name: code }), call),
     ]) {
-      expect(Object.keys(reasons), code).toContain(error.reason);
+      expect(Object.keys(reasons)).toContain(error.reason);
     }
   }
 });

@@ -61,9 +61,13 @@ test('the SDK repeats failed control calls, and never those of the poll loop', a
   await using sink = await startHttpSink({ answer: reply(500, { __type: 'InternalError' }) });
   await using clients = clientsWith({ endpoints: { all: sink.url } });
   const place = { identity: installationIdentity };
-  await expect(clients.sqs(place, 'poll').client.send(new ListQueuesCommand({}))).rejects.toThrow();
+  await expect(clients.sqs(place, 'poll').client.send(new ListQueuesCommand({}))).rejects.toMatchObject({
+    name: 'InternalError',
+  });
   expect(sink.requests.length).toBe(1);
-  await expect(clients.sqs(place, 'control').client.send(new ListQueuesCommand({}))).rejects.toThrow();
+  await expect(clients.sqs(place, 'control').client.send(new ListQueuesCommand({}))).rejects.toMatchObject({
+    name: 'InternalError',
+  });
   expect(sink.requests.length).toBe(4);
 });
 
