@@ -276,13 +276,3 @@ function deny(reason: Denied['reason'], message: string): Denied {
 }
 
 const quote = (value: string): string => JSON.stringify(value);
-
-/** The names that STS is told when a role is assumed for a namespace: Sluice's own, so that no tenant can choose them. */
-export function roleSession(
-  clusterID: string,
-  namespace: string,
-): { readonly externalID: string; readonly sessionName: string } {
-  const externalID = `${clusterID}/${namespace}`;
-  // A session name takes no slash and at most 64 characters; the external id is the one that trust policies check.
-  return { externalID, sessionName: externalID.replaceAll(/[^\w+=,.@-]/g, '.').slice(0, 64) };
-}

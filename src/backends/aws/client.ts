@@ -1,0 +1,147 @@
+/**
+ * AWS Lambda's API of event source mappings, as far as the backend uses it, over the SDK. Thin: it pages, classes
+ * errors, and adds no meaning. A mapping that does not exist is a value; everything else that fails is thrown.
+ *
+ * All control-plane calls of an account and Region share 15 requests a second with everybody else's, so calls are
+ * paced (spec/lifecycle.md, limits).
+ */
+import {
+  CreateEventSourceMappingCommand,
+  DeleteEventSourceMappingCommand,
+  GetEventSourceMappingCommand,
+  ListEventSourceMappingsCommand,
+  ListTagsCommand,
+  TagResourceCommand,
+  UntagResourceCommand,
+  UpdateEventSourceMappingCommand,
+  type CreateEventSourceMappingCommandInput,
+  type EventSourceMappingConfiguration,
+  type LambdaClient,
+  type UpdateEventSourceMappingCommandInput,
+} from '@aws-sdk/client-lambda';
+import { classifyControlError, type ControlFailure } from '../../aws/classify-control.ts';
+import type { SluiceError } from '../../lib/errors.ts';
+
+/** A mapping as AWS describes it. */
+export type Configuration = EventSourceMappingConfiguration;
+export type CreateInput = CreateEventSourceMappingCommandInput;
+export type UpdateInput = Omit<UpdateEventSourceMappingCommandInput, 'UUID'>;
+export type Tags = Readonly<Record<string, string>>;
+
+/** What the control plane refused, as an error that carries its kind. */
+export class ControlError extends Error {
+  override readonly name = 'ControlError';
+  readonly failure: ControlFailure;
+
+  constructor(failure: ControlFailure) {
+    super(failure.error.message, { cause: failure.error });
+    this.failure = failure;
+  }
+}
+
+/** The calls of the backend. Failures are thrown as `ControlError`. */
+export interface MappingApi {
+  get(uuid: string, signal: AbortSignal): Promise<Configuration | undefined>;
+  /** Every mapping of a source. */
+  list(eventSourceARN: string, signal: AbortSignal): Promise<readonly Configuration[]>;
+  create(input: CreateInput, signal: AbortSignal): Promise<Configuration>;
+  update(uuid: string, input: UpdateInput, signal: AbortSignal): Promise<Configuration>;
+  /** Undefined when it is gone already. */
+  delete(uuid: string, signal: AbortSignal): Promise<Configuration | undefined>;
+  tags(arn: string, signal: AbortSignal): Promise<Tags>;
+  tag(arn: string, tags: Tags, signal: AbortSignal): Promise<void>;
+  untag(arn: string, keys: readonly string[], signal: AbortSignal): Promise<void>;
+}
+
+/** The API over an SDK client. `pace` resolves when the next call may be made. */
+export function mappingApi(client: LambdaClient, pace: (signal: AbortSignal) => Promise<void>): MappingApi {
+  const call = async <T>(
+    action: string,
+    resource: string,
+    signal: AbortSignal,
+    send: () => Promise<T>,
+  ): Promise<T> => {
+    await pace(signal);
+    try {
+      return await send();
+    } catch (error) {
+      if (signal.aborted) throw error;
+      throw new ControlError(classifyControlError(error, { action: `lambda:${action}`, resource }));
+    }
+  };
+  const orGone = async <T>(work: Promise<T>): Promise<T | undefined> => {
+    try {
+      return await work;
+    } catch (error) {
+      if (error instanceof ControlError && error.failure.kind === 'not-found') return undefined;
+      throw error;
+    }
+  };
+  return {
+    get: (uuid, signal) =>
+      orGone(
+        call('GetEventSourceMapping', uuid, signal, () =>
+          client.send(new GetEventSourceMappingCommand({ UUID: uuid }), { abortSignal: signal }),
+        ),
+      ),
+    async list(eventSourceARN, signal) {
+      const found: Configuration[] = [];
+      let marker: string | undefined;
+      do {
+        // A page may be empty and still have a successor.
+        const page = await call('ListEventSourceMappings', eventSourceARN, signal, () =>
+          client.send(
+            new ListEventSourceMappingsCommand({
+              EventSourceArn: eventSourceARN,
+              Marker: marker,
+              MaxItems: 100,
+            }),
+            {
+              abortSignal: signal,
+            },
+          ),
+        );
+        found.push(...(page.EventSourceMappings ?? []));
+        marker = page.NextMarker === '' ? undefined : page.NextMarker;
+      } while (marker !== undefined);
+      return found;
+    },
+    create: (input, signal) =>
+      call('CreateEventSourceMapping', input.EventSourceArn ?? '', signal, () =>
+        client.send(new CreateEventSourceMappingCommand(input), { abortSignal: signal }),
+      ),
+    update: (uuid, input, signal) =>
+      call('UpdateEventSourceMapping', uuid, signal, () =>
+        client.send(new UpdateEventSourceMappingCommand({ ...input, UUID: uuid }), { abortSignal: signal }),
+      ),
+    delete: (uuid, signal) =>
+      orGone(
+        call('DeleteEventSourceMapping', uuid, signal, () =>
+          client.send(new DeleteEventSourceMappingCommand({ UUID: uuid }), { abortSignal: signal }),
+        ),
+      ),
+    async tags(arn, signal) {
+      const answer = await orGone(
+        call('ListTags', arn, signal, () =>
+          client.send(new ListTagsCommand({ Resource: arn }), { abortSignal: signal }),
+        ),
+      );
+      return answer?.Tags ?? {};
+    },
+    async tag(arn, tags, signal) {
+      await call('TagResource', arn, signal, () =>
+        client.send(new TagResourceCommand({ Resource: arn, Tags: { ...tags } }), { abortSignal: signal }),
+      );
+    },
+    async untag(arn, keys, signal) {
+      await call('UntagResource', arn, signal, () =>
+        client.send(new UntagResourceCommand({ Resource: arn, TagKeys: [...keys] }), { abortSignal: signal }),
+      );
+    },
+  };
+}
+
+/** The documented error behind whatever an API call threw. */
+export function errorOf(error: unknown): unknown {
+  return error instanceof ControlError ? (error.failure.error satisfies SluiceError) : error;
+}

@@ -1,0 +1,101 @@
+/**
+ * The reconciler's port to what makes a mapping real: a live AWS mapping, or the poller fleet. Both pass one contract
+ * suite (`test/contract/backend.test.ts`).
+ *
+ * Duties of every backend: `observe` never changes anything and tells what is there, not what was asked for; a
+ * failure is thrown as `SluiceError` with a documented reason and retry; each call ends soon after its signal aborts.
+ */
+import type { Identity } from '../api/class-rules.ts';
+import type { Reason } from '../api/conditions.ts';
+import type { Effective } from '../api/effective.ts';
+import type { EventSourceMapping, EventSourceMappingStatus, Mode } from '../api/mapping.ts';
+
+/** A mapping that its class admits, with what a backend needs to know of it. */
+export interface Subject {
+  readonly mapping: EventSourceMapping;
+  readonly effective: Effective;
+  /** The poller pool of its class. */
+  readonly pool: string;
+  /** As whom AWS is called. */
+  readonly identity: Identity;
+}
+
+/** One field that is not as desired. */
+export interface Difference {
+  /** Dotted path below `spec`. */
+  readonly path: string;
+  /** Undefined where nothing is desired, and the observed value is to be cleared. */
+  readonly desired: unknown;
+  readonly observed: unknown;
+  /** AWS cannot change it on a live mapping. */
+  readonly createOnly: boolean;
+}
+
+/** Health as the backend knows it. */
+export interface Health {
+  readonly status: 'True' | 'False' | 'Unknown';
+  readonly reason: Reason;
+  readonly message: string;
+}
+
+/** What was seen, for status. */
+export interface Facts {
+  /** State in one word, for the printer column. */
+  readonly state: string;
+  readonly mapping?: EventSourceMappingStatus['mapping'];
+  readonly poller?: EventSourceMappingStatus['poller'];
+  readonly sourceHealthy: Health;
+  readonly targetHealthy: Health;
+  /** The reason is right for `SourceHealthy`: what works but is probably not meant. */
+  readonly warnings: readonly { readonly reason: Reason; readonly message: string }[];
+}
+
+/** What is there. */
+export type Observation =
+  /** Nothing that is ours. */
+  | { readonly kind: 'missing' }
+  /** As desired. */
+  | { readonly kind: 'current'; readonly facts: Facts }
+  /** Ours, settled, and not as desired. */
+  | { readonly kind: 'drifted'; readonly facts: Facts; readonly differences: readonly Difference[] }
+  /** On its way; nothing can be done but look again. */
+  | { readonly kind: 'changing'; readonly facts: Facts; readonly message: string }
+  /** Nobody can serve the mapping now; nothing that the controller does changes that. */
+  | {
+      readonly kind: 'unserved';
+      readonly facts: Facts;
+      readonly reason: Reason;
+      readonly message: string;
+    }
+  /** Somebody else holds what is needed, or the spec cannot be carried out: no retry helps. */
+  | { readonly kind: 'refused'; readonly reason: Reason; readonly message: string; readonly facts?: Facts };
+
+/** What becomes of an AWS mapping that is let go. */
+export type ReleasePolicy = 'Delete' | 'Retain' | 'Disable';
+
+export interface Backend {
+  readonly mode: Mode;
+  /** How soon a settled mapping is looked at again without a cause, in milliseconds; undefined where changes are told. */
+  readonly recheckMs: number | undefined;
+  observe(subject: Subject, signal: AbortSignal): Promise<Observation>;
+}
+
+/** A backend that keeps something outside the cluster: it needs the finalizer, and is told what to do. */
+export interface ExternalBackend extends Backend {
+  /**
+   * Creates what `observe` found missing. A call that was cut off midway may have created it: the next `observe` finds
+   * it again. Must not be called before the finalizer is stored.
+   */
+  create(subject: Subject, signal: AbortSignal): Promise<Facts>;
+  /** Changes the fields of the differences; none of them is create-only. */
+  update(subject: Subject, differences: readonly Difference[], signal: AbortSignal): Promise<Facts>;
+  /**
+   * One step towards letting go. `gone` when nothing of ours is left but what the policy leaves; `changing` when it
+   * must be called again. Needs no valid spec, since a mapping must be deletable in any state.
+   */
+  release(subject: Omit<Subject, 'pool'>, policy: ReleasePolicy, signal: AbortSignal): Promise<Release>;
+}
+
+export type Release =
+  | { readonly kind: 'gone'; readonly uuid: string | undefined }
+  | { readonly kind: 'changing'; readonly message: string };

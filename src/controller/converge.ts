@@ -1,0 +1,128 @@
+/** Observe, plan, act: one step of a live mapping towards what is desired, as the situation it ends in. */
+import type { ExternalBackend, Backend, Observation, Subject } from './backend.ts';
+import { failureOf, nextOf, refOf, type Next, type ReconcilerDeps } from './pass.ts';
+import { paths, plan, type Action } from './plan.ts';
+import type { Situation } from './status.ts';
+
+/**
+ * Failures in a row after which what could not be looked at counts as not in force. Until then `Ready` stays, or
+ * every throttled call of AWS would make the health of an application flap.
+ */
+const doubtfulFailures = 6;
+
+/** A situation and when to look again. */
+export interface Step {
+  readonly situation: Situation;
+  readonly next: Next;
+}
+
+/** One step; a failure becomes a situation. Throws only what is not about the mapping. */
+export async function converge(
+  deps: ReconcilerDeps,
+  key: string,
+  backend: Backend | ExternalBackend,
+  subject: Subject,
+  signal: AbortSignal,
+): Promise<Step> {
+  let observation: Observation | undefined;
+  try {
+    observation = await backend.observe(subject, signal);
+    const action = plan(observation);
+    const situation = await act(deps, backend, subject, observation, action, signal);
+    return { situation, next: nextOf(situation, backend.recheckMs) };
+  } catch (error) {
+    const failure = failureOf(error, signal);
+    const { reason, message, terminal } = failure;
+    deps.emit({ kind: 'step-failed', mapping: refOf(subject.mapping), reason, message, terminal });
+    const facts = observation !== undefined && 'facts' in observation ? observation.facts : undefined;
+    const seen = facts === undefined ? {} : { facts };
+    const situation: Situation = terminal
+      ? { kind: 'stalled', reason, message, ...seen }
+      : {
+          kind: 'retrying',
+          reason,
+          message,
+          ...seen,
+          doubtful: observation === undefined && deps.failures(key) < doubtfulFailures,
+        };
+    return { situation, next: nextOf(situation, backend.recheckMs, failure.atLeastMs) };
+  }
+}
+
+async function act(
+  deps: ReconcilerDeps,
+  backend: Backend | ExternalBackend,
+  subject: Subject,
+  observation: Observation,
+  action: Action,
+  signal: AbortSignal,
+): Promise<Situation> {
+  if (action.kind === 'none') return situationOf(observation);
+  if (action.kind === 'refuse') return refused(observation, action);
+  // Only what is kept outside the cluster can be missing or drifted.
+  if (!('create' in backend)) return situationOf(observation);
+  const mapping = refOf(subject.mapping);
+  switch (action.kind) {
+    case 'create': {
+      const facts = await backend.create(subject, signal);
+      const uuid = facts.mapping?.uuid;
+      deps.emit({
+        kind: 'acted',
+        mapping,
+        action: 'created',
+        uuid,
+        detail: `Created the AWS mapping ${uuid ?? ''}`,
+      });
+      return { kind: 'progressing', facts, message: 'The AWS mapping is being created' };
+    }
+    case 'update': {
+      const { differences } = action;
+      // With an edit in hand the difference is ours; without one somebody changed the AWS mapping.
+      const foreign = subject.mapping.status?.observedGeneration === subject.mapping.metadata.generation;
+      if (foreign) deps.emit({ kind: 'drift-found', mapping, paths: differences.map(({ path }) => path) });
+      const facts = await backend.update(subject, differences, signal);
+      const uuid = facts.mapping?.uuid;
+      const detail = `Updated ${paths(differences)} of the AWS mapping ${uuid ?? ''}`;
+      deps.emit({ kind: 'acted', mapping, action: 'updated', uuid, detail });
+      const message = `The AWS mapping is being updated: ${paths(differences)}`;
+      return { kind: 'progressing', facts, message, ...(foreign ? { differences } : {}) };
+    }
+  }
+}
+
+function refused(observation: Observation, action: Extract<Action, { kind: 'refuse' }>): Situation {
+  const { reason, message } = action;
+  if (observation.kind === 'drifted') {
+    return {
+      kind: 'stalled',
+      reason,
+      message,
+      facts: observation.facts,
+      differences: observation.differences,
+    };
+  }
+  const facts = 'facts' in observation ? observation.facts : undefined;
+  return { kind: 'stalled', reason, message, ...(facts === undefined ? {} : { facts }) };
+}
+
+/** The situation in which an observation leaves a mapping when nothing is done about it. */
+export function situationOf(observation: Observation): Situation {
+  switch (observation.kind) {
+    case 'current':
+      return { kind: 'settled', facts: observation.facts };
+    case 'changing':
+      return { kind: 'progressing', facts: observation.facts, message: observation.message };
+    case 'unserved':
+      return observation;
+    case 'refused':
+      return { ...observation, kind: 'stalled' };
+    case 'drifted':
+      return {
+        kind: 'progressing',
+        facts: observation.facts,
+        message: `Not as desired: ${paths(observation.differences)}`,
+      };
+    case 'missing':
+      return { kind: 'progressing', message: 'Not there yet' };
+  }
+}

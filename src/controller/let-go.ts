@@ -1,0 +1,106 @@
+/**
+ * How the mapping at AWS is let go: because the object is deleted, or because the cluster takes over. Repeats the
+ * backend's step until nothing of ours is left, then removes the finalizer. Works on a mapping in any state: paused,
+ * denied by its class, or with a spec that this release cannot carry out.
+ */
+import type { Reason } from '../api/conditions.ts';
+import type { EventSourceMapping } from '../api/mapping.ts';
+import { effective } from '../api/effective.ts';
+import { annotations } from '../api/meta.ts';
+import type { Release, ReleasePolicy, Subject } from './backend.ts';
+import type { Step } from './converge.ts';
+import { failureOf, hasFinalizer, nextOf, refOf, type ReconcilerDeps } from './pass.ts';
+import { handoverPolicy, releasePolicy } from './plan.ts';
+import type { Situation } from './status.ts';
+
+/** One step of a deletion; undefined when the object may go and needs no status any more. */
+export async function letGo(
+  deps: ReconcilerDeps,
+  mapping: EventSourceMapping,
+  signal: AbortSignal,
+): Promise<Step | undefined> {
+  if (!hasFinalizer(mapping)) return undefined;
+  if (mapping.metadata.annotations?.[annotations.forceFinalize] === 'true') {
+    await deps.store.setFinalizer(mapping, false, signal);
+    const uuid = mapping.status?.mapping?.uuid;
+    const detail = `Removed the finalizer on request; the AWS mapping ${uuid ?? ''} may still exist`;
+    deps.emit({ kind: 'acted', mapping: refOf(mapping), action: 'force-finalized', uuid, detail });
+    return undefined;
+  }
+  const policy = releasePolicy(mapping.spec, isAdopted(mapping));
+  const { identity, class: mappingClass } = deps.classes.forRelease(mapping);
+  const subject = { mapping, identity, effective: effective(mapping.spec, { class: mappingClass?.spec }) };
+  const left = await release(deps, subject, policy, signal);
+  if (left === undefined) return undefined;
+  const situation: Situation = {
+    kind: 'deleting',
+    reason: left.failure ?? 'Deleting',
+    message: left.message,
+  };
+  return { situation, next: nextOf(situation, undefined, left.atLeastMs) };
+}
+
+/** One step of a hand-over from AWS to the cluster; undefined when AWS reads no more and the finalizer is gone. */
+export async function handOver(
+  deps: ReconcilerDeps,
+  subject: Subject,
+  signal: AbortSignal,
+): Promise<Step | undefined> {
+  const { mapping } = subject;
+  const policy = handoverPolicy(mapping.spec, isAdopted(mapping));
+  const left = await release(deps, subject, policy, signal);
+  if (left === undefined) return undefined;
+  const situation: Situation = {
+    kind: 'handing-over',
+    reason: left.failure ?? 'HandoverInProgress',
+    message: left.message,
+  };
+  return { situation, next: nextOf(situation, undefined, left.atLeastMs) };
+}
+
+interface Left {
+  readonly failure: Reason | undefined;
+  readonly message: string;
+  readonly atLeastMs: number;
+}
+
+async function release(
+  deps: ReconcilerDeps,
+  subject: Omit<Subject, 'pool'>,
+  policy: ReleasePolicy,
+  signal: AbortSignal,
+): Promise<Left | undefined> {
+  const { mapping } = subject;
+  let released: Release;
+  try {
+    released = await deps.backends.Managed.release(subject, policy, signal);
+  } catch (error) {
+    const { reason, message, atLeastMs } = failureOf(error, signal);
+    deps.emit({ kind: 'step-failed', mapping: refOf(mapping), reason, message, terminal: false });
+    return { failure: reason, message, atLeastMs };
+  }
+  if (released.kind === 'changing') return { failure: undefined, message: released.message, atLeastMs: 0 };
+  await deps.store.setFinalizer(mapping, false, signal);
+  const { uuid } = released;
+  if (uuid !== undefined) {
+    const [action, done] = words[policy];
+    deps.emit({
+      kind: 'acted',
+      mapping: refOf(mapping),
+      action,
+      uuid,
+      detail: `${done} the AWS mapping ${uuid}`,
+    });
+  }
+  return undefined;
+}
+
+const words = {
+  Delete: ['deleted', 'Deleted'],
+  Retain: ['retained', 'Left'],
+  Disable: ['disabled', 'Disabled and left'],
+} as const satisfies Readonly<Record<ReleasePolicy, readonly [string, string]>>;
+
+function isAdopted(mapping: EventSourceMapping): boolean {
+  return mapping.status?.mapping?.adopted === true;
+}

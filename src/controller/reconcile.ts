@@ -1,0 +1,89 @@
+/**
+ * The reconciler: one pass over one mapping. A key goes in, never an event; equal keys never run at once (the queue's
+ * duty). Read, plan, act, write the status once at the end, say when to look again.
+ *
+ * Guarantees: running twice changes nothing and writes nothing; the finalizer is stored before the first create, so
+ * that nothing at AWS outlives its object unseen; a create cut off midway is found again, not repeated; `spec` is
+ * never written; deletion works whatever else is wrong. What it throws is about Kubernetes alone, for the queue.
+ */
+import { effective } from '../api/effective.ts';
+import type { EventSourceMapping } from '../api/mapping.ts';
+import { pauseScope } from '../api/meta.ts';
+import { converge, type Step } from './converge.ts';
+import type { PassResult } from './events.ts';
+import { handOver, letGo } from './let-go.ts';
+import { gateOf } from './obstacle.ts';
+import { hasFinalizer, refOf, type Next, type ReconcilerDeps } from './pass.ts';
+import { recordStatus } from './record-status.ts';
+
+/** Brings one mapping a step closer to what is desired and says when to look again. */
+export async function reconcile(deps: ReconcilerDeps, key: string, signal: AbortSignal): Promise<Next> {
+  const mapping = deps.store.get(key);
+  if (mapping === undefined) return { kind: 'done' };
+  const about = refOf(mapping);
+  const startedMs = deps.clock.monotonic();
+  deps.emit({ kind: 'pass-started', mapping: about, mode: mapping.spec.mode });
+
+  const admission = deps.classes.admit(mapping);
+  const mappingClass = admission.kind === 'admitted' ? admission.class : undefined;
+  const inForce = effective(mapping.spec, { class: mappingClass?.spec });
+  const step = await stepOf(deps, key, mapping, admission, inForce, signal);
+  const conditions =
+    step === undefined
+      ? []
+      : await recordStatus(
+          deps,
+          {
+            mapping,
+            situation: step.situation,
+            effective: inForce,
+            className: mappingClass?.metadata.name ?? mapping.spec.className ?? mapping.status?.className,
+          },
+          signal,
+        );
+
+  const next: Next = step?.next ?? { kind: 'done' };
+  const durationMs = deps.clock.monotonic() - startedMs;
+  deps.emit({ kind: 'pass-ended', mapping: about, result: results[next.kind], durationMs, conditions });
+  return next;
+}
+
+const results = { done: 'success', after: 'requeue_after', retry: 'error' } as const satisfies Readonly<
+  Record<Next['kind'], PassResult>
+>;
+
+/** What is done in this pass; undefined when the object may go. */
+async function stepOf(
+  deps: ReconcilerDeps,
+  key: string,
+  mapping: EventSourceMapping,
+  admission: ReturnType<ReconcilerDeps['classes']['admit']>,
+  inForce: ReturnType<typeof effective>,
+  signal: AbortSignal,
+): Promise<Step | undefined> {
+  if (mapping.metadata.deletionTimestamp !== undefined) return letGo(deps, mapping, signal);
+
+  const scope = pauseScope(mapping.metadata);
+  if (scope !== undefined) return { situation: { kind: 'paused', scope }, next: { kind: 'done' } };
+
+  const gate = gateOf(mapping.spec, admission, deps.problemsOf(mapping.spec));
+  if (gate.kind === 'obstacle') {
+    return {
+      situation: { kind: 'stalled', reason: gate.reason, message: gate.message },
+      next: { kind: 'done' },
+    };
+  }
+
+  const subject = { mapping, effective: inForce, pool: gate.pool, identity: gate.identity };
+  const backend = deps.backends[mapping.spec.mode];
+  if (mapping.spec.mode === 'Managed' && !hasFinalizer(mapping)) {
+    const held = await deps.store.setFinalizer(mapping, true, signal);
+    return converge(deps, key, backend, { ...subject, mapping: held }, signal);
+  }
+  // The cluster takes over from AWS; in Poller mode nothing is kept outside, so there is nothing to wait for later.
+  if (mapping.spec.mode === 'Poller' && hasFinalizer(mapping)) {
+    const left = await handOver(deps, subject, signal);
+    if (left !== undefined) return left;
+  }
+  return converge(deps, key, backend, subject, signal);
+}
