@@ -159,7 +159,7 @@ async function runPoller(argv: readonly string[], io: Io): Promise<number> {
   });
 
   const lease = new MemberLease({
-    lease: leaseAccess(api, namespace, `sluice-poller-${member}`.slice(0, 253)),
+    lease: leaseAccess(api, namespace, `sluice-poller-${member}`.slice(0, 253), 4000),
     clock,
     identity: member,
     pool,

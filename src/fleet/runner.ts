@@ -9,9 +9,11 @@
  * States of one mapping: Starting → Running ⇄ Paused; any → Draining → gone; or Failed until its work changes.
  */
 import type { ReportedState } from '../api/report.ts';
+import { backoffMs, type BackoffPolicy } from '../lib/backoff.ts';
 import type { Clock } from '../lib/clock.ts';
 import { SluiceError, messageOf } from '../lib/errors.ts';
 import { TaskGroup } from '../lib/lifecycle.ts';
+import type { Random } from '../lib/random.ts';
 import type { Emit, PollerEvent } from '../poller/events.ts';
 import { workKey, type Work } from './work.ts';
 
@@ -45,6 +47,7 @@ export interface Standing {
 
 export interface RunnerDeps {
   readonly clock: Clock;
+  readonly random: Random;
   readonly opener: Opener;
   /** Told of every engine event, with the mapping that it is about. */
   readonly emit: (work: Work, event: PollerEvent) => void;
@@ -60,7 +63,13 @@ interface Slot {
   current: { readonly opened: Opened; work: Work } | undefined;
   standing: Standing | undefined;
   busy: boolean;
+  failures: number;
+  /** Ends the wait for the next try of a mapping that could not be opened. */
+  retry: AbortController | undefined;
 }
+
+/** What is missing (a Secret, an answer of AWS) may come without a change of the spec, so every failure is tried again. */
+const RETRY: BackoffPolicy = { initialMs: 2000, factor: 2, maxMs: 60_000, jitter: 0.3 };
 
 export class Runner {
   readonly #deps: RunnerDeps;
@@ -90,6 +99,7 @@ export class Runner {
     this.#closing = true;
     for (const [key, slot] of this.#slots) {
       slot.wanted = undefined;
+      slot.retry?.abort();
       // A slot at work sees the wish when its step ends; an idle one is drained here.
       if (!slot.busy) this.#kick(key, slot, graceMs);
     }
@@ -100,18 +110,20 @@ export class Runner {
     let slot = this.#slots.get(key);
     if (slot === undefined) {
       if (work === undefined) return;
-      this.#slots.set(key, (slot = { wanted: undefined, current: undefined, standing: undefined, busy: false }));
+      this.#slots.set(key, (slot = { wanted: undefined, current: undefined, standing: undefined, busy: false, failures: 0, retry: undefined }));
     }
     if (work !== undefined && slot.wanted !== undefined && sameWork(slot.wanted, work)) {
       slot.wanted = work;
       return;
     }
     slot.wanted = work;
+    slot.failures = 0;
     if (!slot.busy) this.#kick(key, slot, this.#deps.drainGraceMs);
   }
 
   #kick(key: string, slot: Slot, graceMs: number): void {
     slot.busy = true;
+    slot.retry?.abort();
     this.#tasks.run(async () => {
       try {
         for (;;) {
@@ -123,7 +135,17 @@ export class Runner {
         }
       } finally {
         slot.busy = false;
+        if (slot.wanted !== undefined && slot.standing?.state === 'Failed') this.#retryLater(key, slot);
       }
+    });
+  }
+
+  #retryLater(key: string, slot: Slot): void {
+    const retry = new AbortController();
+    slot.retry = retry;
+    this.#tasks.run(async () => {
+      await this.#deps.clock.sleep(backoffMs(RETRY, ++slot.failures, this.#deps.random), retry.signal);
+      if (!retry.signal.aborted && !slot.busy) this.#kick(key, slot, this.#deps.drainGraceMs);
     });
   }
 
@@ -142,7 +164,8 @@ export class Runner {
     }
     try {
       if (slot.current === undefined) {
-        this.#stand(key, slot, wanted, 'Starting', 'Progressing', 'Opening the source');
+        // A repeated try stays Failed in the eyes of others until it succeeds.
+        if (slot.failures === 0) this.#stand(key, slot, wanted, 'Starting', 'Progressing', 'Opening the source');
         const opened = await opener.open(wanted, (event) => {
           emit(slot.current?.work ?? wanted, event);
         });
@@ -154,6 +177,7 @@ export class Runner {
         if (wanted.paused !== false) slot.current.opened.pause();
         else slot.current.opened.resume();
       }
+      slot.failures = 0;
       if (wanted.paused === false) this.#stand(key, slot, wanted, 'Running', 'Serving', '');
       else this.#stand(key, slot, wanted, 'Paused', wanted.paused, 'No message is taken');
     } catch (error) {

@@ -1,0 +1,58 @@
+/**
+ * The manifests of `sluice run`: reads files and folders, checks them, and watches them for changes by their content.
+ * Content is compared rather than times, since editors, mounts and ConfigMap links move files in ways of their own.
+ */
+import { readFile, readdir, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { EventSourceMapping } from '../api/mapping.ts';
+import { mappingsOf, validateText } from '../api/validate.ts';
+import { compileFilterCriteria } from '../filter/filter-criteria.ts';
+import { SluiceError, never } from '../lib/errors.ts';
+
+export interface Manifests {
+  readonly mappings: readonly EventSourceMapping[];
+  /** Everything that was read, to notice a change. */
+  readonly content: string;
+  /** What was passed over, for the log. */
+  readonly notes: readonly string[];
+}
+
+/** Reads everything anew. Throws `InvalidSpec` with `file:line: path: message` of every problem. */
+export async function readManifests(paths: readonly string[]): Promise<Manifests> {
+  const files = (await Promise.all(paths.map(filesOf))).flat();
+  if (files.length === 0) throw new SluiceError('InvalidSpec', `${paths.join(', ')}: there is no .yaml, .yml or .json file`, never);
+  const mappings: EventSourceMapping[] = [];
+  const problems: string[] = [];
+  const notes: string[] = [];
+  let content = '';
+  for (const file of files) {
+    const text = await readFile(file, 'utf8');
+    content += `${file}\n${text}\n`;
+    const documents = validateText(text, { patternProblem });
+    for (const document of documents) {
+      if (document.kind === 'skipped') notes.push(`${file}:${document.line}: ${document.resourceKind} ${document.name} is not run`);
+      else problems.push(...document.problems.map((problem) => `${file}:${problem.line}: ${problem.path}: ${problem.message}`));
+    }
+    mappings.push(...mappingsOf(documents));
+  }
+  const seen = new Set<string>();
+  for (const { metadata } of mappings) {
+    const key = `${metadata.namespace ?? 'default'}/${metadata.name}`;
+    if (seen.has(key)) problems.push(`${key} is defined twice`);
+    seen.add(key);
+  }
+  if (problems.length > 0) throw new SluiceError('InvalidSpec', problems.join('\n'), never);
+  return { mappings, content, notes };
+}
+
+/** Why a filter pattern cannot be used, or undefined. */
+export function patternProblem(pattern: string): string | undefined {
+  const result = compileFilterCriteria([pattern]);
+  return result.ok ? undefined : result.problems.map(({ error }) => error.message).join('; ');
+}
+
+async function filesOf(path: string): Promise<readonly string[]> {
+  if (!(await stat(path)).isDirectory()) return [path];
+  const names = await readdir(path);
+  return names.filter((name) => /\.(ya?ml|json)$/.test(name)).toSorted().map((name) => join(path, name));
+}
