@@ -118,7 +118,9 @@ async function patchMetadata<T extends KubeObject>(
     );
   } catch (error) {
     // The API server answers a failed test with 422 and this sentence; 422 for a rule of the CRD names the rule.
-    throw isKubeError(error, 'Invalid') && error.message.includes('rejected our request') ? conflict(error) : error;
+    throw isKubeError(error, 'Invalid') && error.message.includes('rejected our request')
+      ? conflict(error)
+      : error;
   }
 }
 
