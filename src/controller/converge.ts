@@ -2,7 +2,7 @@
 import type { ExternalBackend, Backend, Observation, Subject } from './backend.ts';
 import { failureOf, nextOf, refOf, type Next, type ReconcilerDeps } from './pass.ts';
 import { paths, plan, type Action } from './plan.ts';
-import type { Situation } from './status.ts';
+import type { Situation } from './drafts.ts';
 
 /**
  * Failures in a row after which what could not be looked at counts as not in force. Until then `Ready` stays, or

@@ -11,7 +11,7 @@ import type { Release, ReleasePolicy, Subject } from './backend.ts';
 import type { Step } from './converge.ts';
 import { failureOf, hasFinalizer, nextOf, refOf, type ReconcilerDeps } from './pass.ts';
 import { handoverPolicy, releasePolicy } from './plan.ts';
-import type { Situation } from './status.ts';
+import type { Situation } from './drafts.ts';
 
 /** One step of a deletion; undefined when the object may go and needs no status any more. */
 export async function letGo(

@@ -8,7 +8,7 @@ import type { Backend, ExternalBackend } from './backend.ts';
 import type { ClassBook } from './classes.ts';
 import type { Emit, MappingRef } from './events.ts';
 import type { MappingStore } from './store.ts';
-import type { Situation } from './status.ts';
+import type { Situation } from './drafts.ts';
 
 export interface ReconcilerDeps {
   readonly store: MappingStore;

@@ -4,47 +4,12 @@
  * only with the status, and no message that changes by itself, so that equal situations give equal statuses.
  */
 import { isDeepStrictEqual } from 'node:util';
-import type { Condition, ConditionStatus, ConditionType, Reason } from '../api/conditions.ts';
+import type { Condition, ConditionType } from '../api/conditions.ts';
 import { summarize, type Effective } from '../api/effective.ts';
 import type { EventSourceMapping, EventSourceMappingStatus } from '../api/mapping.ts';
 import { annotations, type PauseScope } from '../api/meta.ts';
-import type { Difference, Facts } from './backend.ts';
-import { paths } from './plan.ts';
-
-/** How a mapping stands at the end of a pass. */
-export type Situation =
-  /** As desired. */
-  | { readonly kind: 'settled'; readonly facts: Facts }
-  /** A change is under way; `differences` if somebody else's change is being undone. */
-  | {
-      readonly kind: 'progressing';
-      readonly message: string;
-      readonly facts?: Facts;
-      readonly differences?: readonly Difference[];
-    }
-  /** Nobody can serve it now. */
-  | { readonly kind: 'unserved'; readonly reason: Reason; readonly message: string; readonly facts: Facts }
-  /** A step failed and is tried again. `doubtful`: it could not be seen whether what was in force still is. */
-  | {
-      readonly kind: 'retrying';
-      readonly reason: Reason;
-      readonly message: string;
-      readonly facts?: Facts;
-      readonly doubtful: boolean;
-    }
-  /** No retry helps. */
-  | {
-      readonly kind: 'stalled';
-      readonly reason: Reason;
-      readonly message: string;
-      readonly facts?: Facts;
-      readonly differences?: readonly Difference[];
-    }
-  /** The AWS mapping is being let go before the object may go; `reason` is that of a failure, or `Deleting`. */
-  | { readonly kind: 'deleting'; readonly reason: Reason; readonly message: string }
-  /** The AWS mapping is being let go before the cluster takes over. */
-  | { readonly kind: 'handing-over'; readonly reason: Reason; readonly message: string }
-  | { readonly kind: 'paused'; readonly scope: PauseScope };
+import type { Facts } from './backend.ts';
+import { draftsOf, earlier, type Drafts, type Situation } from './drafts.ts';
 
 /** What a status is made of. */
 export interface StatusInput {
@@ -55,13 +20,6 @@ export interface StatusInput {
   /** Wall-clock time, epoch milliseconds. */
   readonly nowMs: number;
 }
-
-interface Draft {
-  readonly status: ConditionStatus;
-  readonly reason: Reason;
-  readonly message: string;
-}
-type Drafts = Partial<Record<ConditionType, Draft>>;
 
 /** Order of the list: kstatus reads it from the front. */
 const order: readonly ConditionType[] = [
@@ -85,7 +43,7 @@ export function statusOf(input: StatusInput): EventSourceMappingStatus {
   const conditions =
     situation.kind === 'paused'
       ? pausedConditions(input, situation.scope)
-      : conditionsOf(input, draftsOf(input));
+      : conditionsOf(input, draftsOf(mapping, situation));
   const external =
     mapping.spec.mode === 'Managed'
       ? (facts?.mapping ?? previous?.mapping)
@@ -117,109 +75,6 @@ export function sameStatus(
       conditions: [...(status.conditions ?? [])].sort((a, b) => (a.type < b.type ? -1 : 1)),
     });
   return current !== undefined && isDeepStrictEqual(sorted(current), sorted(next));
-}
-
-function draftsOf({ mapping, situation }: StatusInput): Drafts {
-  const facts = 'facts' in situation ? situation.facts : undefined;
-  return {
-    ...lifeDrafts(mapping, situation),
-    ...healthDrafts(mapping, situation, facts),
-    ...driftDraft(mapping, situation),
-  };
-}
-
-/** Ready, Reconciling, Stalled, HandingOver: the table of the API conventions. */
-function lifeDrafts(
-  mapping: EventSourceMapping,
-  situation: Exclude<Situation, { kind: 'paused' }> | Situation,
-): Drafts {
-  const draft = (status: ConditionStatus, reason: Reason, message: string): Draft => ({
-    status,
-    reason,
-    message,
-  });
-  switch (situation.kind) {
-    case 'settled':
-      return mapping.spec.enabled === false
-        ? { Ready: draft('True', 'Disabled', '`enabled` is false: nothing is read') }
-        : { Ready: draft('True', 'Serving', 'The desired configuration is in force') };
-    case 'progressing':
-      return {
-        Ready: draft('Unknown', 'Progressing', situation.message),
-        Reconciling: draft('True', 'Progressing', situation.message),
-      };
-    case 'unserved':
-      return {
-        Ready: draft('False', situation.reason, situation.message),
-        Reconciling: draft('True', situation.reason, situation.message),
-      };
-    case 'retrying':
-      return {
-        Ready: draft('False', 'ProgressingWithRetry', situation.message),
-        Reconciling: draft('True', situation.reason, situation.message),
-      };
-    case 'stalled':
-      return {
-        Ready: draft('False', situation.reason, situation.message),
-        Stalled: draft('True', situation.reason, situation.message),
-      };
-    case 'deleting':
-      return {
-        Ready: draft('False', 'Deleting', situation.message),
-        Reconciling: draft('True', situation.reason, situation.message),
-      };
-    case 'handing-over':
-      return {
-        Ready: draft('Unknown', 'HandoverInProgress', situation.message),
-        Reconciling: draft('True', situation.reason, situation.message),
-        HandingOver: draft('True', 'HandoverInProgress', situation.message),
-      };
-    case 'paused':
-      return {};
-  }
-}
-
-function healthDrafts(mapping: EventSourceMapping, situation: Situation, facts: Facts | undefined): Drafts {
-  if (facts === undefined) {
-    // What failed was looking, or something is changed: what was known of the health is still the best there is.
-    const kept = situation.kind !== 'stalled';
-    return {
-      SourceHealthy: (kept ? earlier(mapping, 'SourceHealthy') : undefined) ?? unknown,
-      TargetHealthy: (kept ? earlier(mapping, 'TargetHealthy') : undefined) ?? unknown,
-    };
-  }
-  const [warning] = facts.warnings;
-  const source =
-    warning === undefined || facts.sourceHealthy.status === 'False'
-      ? facts.sourceHealthy
-      : {
-          ...warning,
-          status: facts.sourceHealthy.status,
-          message: facts.warnings.map(({ message }) => message).join('; '),
-        };
-  return { SourceHealthy: source, TargetHealthy: facts.targetHealthy };
-}
-
-const unknown: Draft = { status: 'Unknown', reason: 'Unknown', message: 'Not known' };
-
-function driftDraft(mapping: EventSourceMapping, situation: Situation): Drafts {
-  if (mapping.spec.mode !== 'Managed') return {};
-  if (situation.kind === 'settled') {
-    return { Drifted: { status: 'False', reason: 'InSync', message: 'The AWS mapping is as desired' } };
-  }
-  const differences = 'differences' in situation ? situation.differences : undefined;
-  if (differences !== undefined && differences.length > 0) {
-    const message = `The AWS mapping differs in ${paths(differences)}`;
-    return { Drifted: { status: 'True', reason: 'DifferenceFound', message } };
-  }
-  const kept = earlier(mapping, 'Drifted');
-  return kept === undefined ? {} : { Drifted: kept };
-}
-
-function earlier(mapping: EventSourceMapping, type: ConditionType): Draft | undefined {
-  const found = mapping.status?.conditions?.find((condition) => condition.type === type);
-  // Only this file writes conditions, with reasons of the table.
-  return found === undefined ? undefined : { ...found, reason: found.reason as Reason };
 }
 
 /** Ready is about another time and stays as it was; what Sluice does no more (reconcile, stall) goes. */
