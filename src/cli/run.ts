@@ -74,7 +74,6 @@ async function runFiles(argv: readonly string[], io: Io): Promise<number> {
       drainReceiveMs: values['drain-receive-seconds'] * 1000,
       ...engineSettings(values),
     },
-    io.signal,
   );
   await local.apply(first, io.signal);
   await writeRunFile(values['state-dir'], local, first);
@@ -113,18 +112,21 @@ export interface Local extends AsyncDisposable {
   readonly engine: Engine;
   /** Of /metrics and the probes. */
   readonly url: string;
+  /** Invocations of a mapping under way, by its name. */
+  inFlight(mapping: string): number;
   /** Runs exactly these mappings from now on. */
   apply(manifests: Manifests, signal: AbortSignal): Promise<void>;
 }
 
 /** The engine without a cluster. */
-export async function startLocal(options: LocalOptions, signal: AbortSignal): Promise<Local> {
+export async function startLocal(options: LocalOptions): Promise<Local> {
   const { log, env } = options;
   const clock = systemClock;
   const metrics = new Metrics({ processMetrics: true });
   const version = sluiceVersion();
   metrics.set('sluice_build_info', { version, node: process.version }, 1);
   const aws = awsFromEnv(env);
+  const inFlight = new Map<string, number>();
   const engine = createEngine({
     ...options,
     clock,
@@ -137,6 +139,11 @@ export async function startLocal(options: LocalOptions, signal: AbortSignal): Pr
     secrets: noSecrets,
     addressOverride: '127.0.0.1',
     onChange: () => undefined,
+    onEvent: (work, event) => {
+      const step = event.kind === 'invoked' ? 1 : event.kind === 'invocation-ended' ? -1 : 0;
+      const { name } = work.mapping.metadata;
+      if (step !== 0) inFlight.set(name, (inFlight.get(name) ?? 0) + step);
+    },
   });
   const opened = (): boolean => engine.facts().every(({ standing, sourceHealthy }) => standing.state !== 'Failed' && sourceHealthy?.status === 'True');
   const server = await startHttpServer(
@@ -153,6 +160,7 @@ export async function startLocal(options: LocalOptions, signal: AbortSignal): Pr
   return {
     engine,
     url: server.url,
+    inFlight: (mapping) => inFlight.get(mapping) ?? 0,
     async apply(manifests, stop) {
       for (const note of manifests.notes) log.info('Passed a document over', { detail: note });
       generation++;
@@ -178,8 +186,6 @@ export async function startLocal(options: LocalOptions, signal: AbortSignal): Pr
       await engine[Symbol.asyncDispose]();
     },
   };
-  // `signal` ends the caller's waits; what is open here ends with disposal.
-  void signal;
 }
 
 function nameOf({ metadata }: EventSourceMapping): string {
