@@ -40,7 +40,13 @@ export const OPEN: Brake = { kind: 'open' };
 export const UNREADY_RECHECK_MS = 1000;
 
 /** The brake after a call that was not processed. `isProbe` is whether that call was the probe. */
-export function pull(brake: Brake, cause: BrakeCause, isProbe: boolean, nowMs: number, random: Random): Brake {
+export function pull(
+  brake: Brake,
+  cause: BrakeCause,
+  isProbe: boolean,
+  nowMs: number,
+  random: Random,
+): Brake {
   switch (brake.kind) {
     case 'open':
       return engaged(nowMs, 1, cause, nowMs, random);

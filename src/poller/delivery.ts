@@ -6,9 +6,10 @@
  *            └──────────┘
  *   any → ended: given back, let go, or nothing left of it
  *
- * `open` is the batch that is still being gathered. Only `queue-poller.ts` and `settler.ts` change a delivery.
+ * `open` is the batch that is still being gathered. Only hands, dispatcher and settler change a delivery.
  */
-import type { QueueRecord } from './ports.ts';
+import { lanesOf } from './lanes.ts';
+import type { QueueRecord, QueueSource } from './ports.ts';
 import type { Visibility } from './visibility.ts';
 
 export interface Delivery {
@@ -21,9 +22,9 @@ export interface Delivery {
   bytes: number;
   /** What it holds of the byte budget. */
   reservedBytes: number;
-  /** Idempotency key: the same for every call with the same records. */
+  /** Idempotency key: the same for every call with the same records; empty before the first. */
   id: string;
-  /** Calls so far. */
+  /** Calls so far with these records. */
   attempt: number;
   startedAtMs: number;
   /** When its target first held it back. */
@@ -32,6 +33,7 @@ export interface Delivery {
   extending: boolean;
   /** Records whose receipt has gone stale: they are not ours any more. */
   gone: Set<QueueRecord> | undefined;
+  /** Its message groups; undefined where the queue keeps no order. */
   lanes: ReadonlySet<string> | undefined;
   /** Whether its records are deleted because no filter matches them, not after success. */
   readonly unmatched: boolean;
@@ -39,6 +41,43 @@ export interface Delivery {
   settleAttempt: number;
   settleAtMs: number;
   settleUntilMs: number;
+}
+
+/** A delivery of records that have just come into our hands, or come from another delivery. */
+export function newDelivery(
+  seq: number,
+  records: readonly QueueRecord[],
+  visibility: Visibility,
+  unmatched = false,
+): Delivery {
+  return {
+    seq,
+    state: 'open',
+    records,
+    bytes: 0,
+    reservedBytes: bytesOf(records),
+    id: '',
+    attempt: 0,
+    startedAtMs: 0,
+    heldSinceMs: undefined,
+    visibility,
+    extending: false,
+    gone: undefined,
+    lanes: undefined,
+    unmatched,
+    settleAttempt: 0,
+    settleAtMs: Infinity,
+    settleUntilMs: Infinity,
+  };
+}
+
+/** Makes it another batch: fewer records, so another event and another idempotency key. */
+export function keepOnly(delivery: Delivery, records: readonly QueueRecord[], source: QueueSource): void {
+  delivery.records = records;
+  delivery.bytes = bytesOf(records) + source.envelopeBytes(records.length);
+  delivery.lanes = lanesOf(records);
+  delivery.id = '';
+  delivery.attempt = 0;
 }
 
 /** Sum of the records' bytes. */

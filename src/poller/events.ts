@@ -7,6 +7,8 @@ import type { Outcome } from './ports.ts';
 /** Why records left our hands without success. */
 export type Disposal = 'deleted' | 'released';
 
+export type LetGoReason = 'HoldExpired' | 'Draining' | 'Paused' | 'VisibilityLost' | 'GroupHeld';
+
 export type PollerEvent =
   /** A receive returned; zero records for an empty poll. */
   | { readonly kind: 'polled'; readonly records: number; readonly bytes: number; readonly durationMs: number }
@@ -38,17 +40,35 @@ export type PollerEvent =
   /** Messages were deleted after success. */
   | { readonly kind: 'deleted'; readonly records: number }
   /** Messages could not be deleted and will come again. */
-  | { readonly kind: 'delete-failed'; readonly records: number; readonly reason: string; readonly message: string }
+  | {
+      readonly kind: 'delete-failed';
+      readonly records: number;
+      readonly reason: string;
+      readonly message: string;
+    }
   /** Visibility could not be extended: these messages may be delivered again elsewhere. */
-  | { readonly kind: 'extend-failed'; readonly records: number; readonly reason: string; readonly message: string }
+  | {
+      readonly kind: 'extend-failed';
+      readonly records: number;
+      readonly reason: string;
+      readonly message: string;
+    }
   /** The target cannot take batches now: receiving has stopped until a probe succeeds. */
   | { readonly kind: 'braked'; readonly reason: string; readonly message: string; readonly delayMs: number }
   /** The target takes batches again. */
   | { readonly kind: 'unbraked'; readonly heldMs: number }
-  /** A held batch was given back to the queue after `maximumHoldSeconds`, or at shutdown. */
-  | { readonly kind: 'let-go'; readonly records: number; readonly reason: 'HoldExpired' | 'Draining' }
+  /**
+   * Records went back to the queue without a verdict: after `maximumHoldSeconds`, at shutdown or pause, because their
+   * receipt went stale (`VisibilityLost`), or because an earlier record of their group failed (`GroupHeld`).
+   */
+  | { readonly kind: 'let-go'; readonly records: number; readonly reason: LetGoReason }
   /** A call to the source failed; the loop goes on after `delayMs`. */
-  | { readonly kind: 'source-failed'; readonly reason: string; readonly message: string; readonly delayMs: number }
+  | {
+      readonly kind: 'source-failed';
+      readonly reason: string;
+      readonly message: string;
+      readonly delayMs: number;
+    }
   /** The first receive that succeeded, at start or after failures. */
   | { readonly kind: 'source-opened' }
   /** How many invocations may run at once has changed. */

@@ -5,41 +5,27 @@
  *
  * It deletes only what it is given; that the target succeeded first is the caller's duty.
  */
-import type { Clock } from '../lib/clock.ts';
-import { messageOf, SluiceError } from '../lib/errors.ts';
 import { backoffMs } from '../lib/backoff.ts';
-import type { Random } from '../lib/random.ts';
-import type { Calls } from './calls.ts';
+import { SluiceError } from '../lib/errors.ts';
 import type { Delivery } from './delivery.ts';
-import type { Emit } from './events.ts';
-import type { QueueRecord, QueueSource, Unsettled } from './ports.ts';
+import type { Loop } from './loop.ts';
+import type { QueueRecord, Unsettled } from './ports.ts';
 import { SETTLE_POLICY } from './retry.ts';
 
 /** Delete calls under way at once; beyond it deletions are gathered. */
 const CALLS_AT_ONCE = 4;
 const TIMEOUT_MS = 30_000;
 
-export interface SettlerDeps {
-  readonly source: QueueSource;
-  readonly clock: Clock;
-  readonly random: Random;
-  readonly calls: Calls;
-  readonly emit: Emit;
-  /** Starts a task that the owner waits for. */
-  readonly run: (task: () => Promise<void>) => void;
-  /** Makes the owner call `retry` at that time. */
-  readonly wakeBy: (atMs: number) => void;
-  /** All of the delivery was tried; `remaining` could not be deleted. */
-  readonly settled: (delivery: Delivery, remaining: readonly QueueRecord[]) => void;
-}
-
 export class Settler {
-  readonly #deps: SettlerDeps;
+  readonly #loop: Loop;
+  readonly #settled: (delivery: Delivery, remaining: readonly QueueRecord[]) => void;
   #pending: Delivery[] = [];
   #calls = 0;
 
-  constructor(deps: SettlerDeps) {
-    this.#deps = deps;
+  /** `settled` is told when all of a delivery was tried; `remaining` could not be deleted. */
+  constructor(loop: Loop, settled: (delivery: Delivery, remaining: readonly QueueRecord[]) => void) {
+    this.#loop = loop;
+    this.#settled = settled;
   }
 
   /** Deletes `delivery.records`. */
@@ -49,7 +35,7 @@ export class Settler {
     this.#send();
   }
 
-  /** Tries again what is due; `deliveries` are those in state settling. Returns when to call next. */
+  /** Tries a delivery in state settling again if that is due. Returns when to call next. */
   retry(delivery: Delivery, nowMs: number): number {
     if (delivery.settleAtMs <= nowMs) this.settle(delivery);
     return delivery.settleAtMs;
@@ -60,11 +46,11 @@ export class Settler {
     const deliveries = this.#pending;
     this.#pending = [];
     this.#calls++;
-    this.#deps.run(() => this.#call(deliveries));
+    this.#loop.run(() => this.#call(deliveries));
   }
 
   async #call(deliveries: readonly Delivery[]): Promise<void> {
-    const { source, calls, emit } = this.#deps;
+    const { source, calls, emit, report } = this.#loop;
     const first = deliveries[0];
     const records =
       first !== undefined && deliveries.length === 1 ? first.records : deliveries.flatMap((d) => d.records);
@@ -75,7 +61,7 @@ export class Settler {
       // Nothing is known of any of them; deleting twice is harmless.
       const code = error instanceof SluiceError ? error.reason : 'SourceFailed';
       remaining = records.map((record) => ({ record, code, retryable: true }));
-      emit({ kind: 'source-failed', reason: code, message: messageOf(error), delayMs: 0 });
+      report(error, 0);
     }
     this.#calls--;
     const unsettled = new Map<QueueRecord, Unsettled<QueueRecord>>();
@@ -90,15 +76,12 @@ export class Settler {
     this.#send();
   }
 
-  #judge(
-    delivery: Delivery,
-    unsettled: ReadonlyMap<QueueRecord, Unsettled<QueueRecord>>,
-  ): void {
+  #judge(delivery: Delivery, unsettled: ReadonlyMap<QueueRecord, Unsettled<QueueRecord>>): void {
     if (delivery.state === 'ended') return;
-    const { clock, random, wakeBy, settled } = this.#deps;
+    const { clock, random, alarm } = this.#loop;
     const failed = unsettled.size === 0 ? [] : delivery.records.filter((record) => unsettled.has(record));
     if (failed.length === 0) {
-      settled(delivery, []);
+      this.#settled(delivery, []);
       return;
     }
     const again = failed.filter((record) => unsettled.get(record)?.retryable === true);
@@ -109,14 +92,13 @@ export class Settler {
     const lost = mayRetry ? failed.filter((record) => !again.includes(record)) : failed;
     this.#report(lost, unsettled);
     if (!mayRetry) {
-      settled(delivery, failed);
+      this.#settled(delivery, failed);
       return;
     }
-    if (lost.length > 0) (delivery.gone ??= new Set()).add(lost[0] as QueueRecord);
-    for (const record of lost) delivery.gone?.add(record);
+    for (const record of lost) (delivery.gone ??= new Set()).add(record);
     delivery.records = again;
     delivery.settleAtMs = atMs;
-    wakeBy(atMs);
+    alarm.by(atMs);
   }
 
   #report(lost: readonly QueueRecord[], unsettled: ReadonlyMap<QueueRecord, Unsettled<QueueRecord>>): void {
@@ -127,7 +109,7 @@ export class Settler {
     }
     for (const [reason, records] of byCode) {
       const message = 'The messages were delivered but could not be deleted; they will be delivered again';
-      this.#deps.emit({ kind: 'delete-failed', records, reason, message });
+      this.#loop.emit({ kind: 'delete-failed', records, reason, message });
     }
   }
 }

@@ -1,0 +1,348 @@
+/**
+ * Everything a mapping has in its hands: the batch being gathered, the batches that wait, run, or are being deleted.
+ *
+ * It keeps them invisible to others by extension, gives them back, and lets them go; it holds their bytes of the
+ * budget. For FIFO queues it guarantees that what goes back takes the later records of its group with it. It neither
+ * receives nor invokes.
+ */
+import { messageOf, SluiceError } from '../lib/errors.ts';
+import { Batcher, type Batch } from './batcher.ts';
+import { bytesOf, insertByAge, keepOnly, newDelivery, type Delivery } from './delivery.ts';
+import type { LetGoReason } from './events.ts';
+import { lanesOf } from './lanes.ts';
+import type { Loop } from './loop.ts';
+import type { QueueRecord } from './ports.ts';
+import * as visibility from './visibility.ts';
+
+const EXTEND_TIMEOUT_MS = 10_000;
+
+export class Hands {
+  readonly #loop: Loop;
+  readonly #unreserve: (bytes: number) => void;
+  readonly #batcher: Batcher<QueueRecord>;
+  readonly #deliveries = new Set<Delivery>();
+  readonly #waiting: Delivery[] = [];
+  #open: Delivery | undefined;
+  #seq = 0;
+
+  /** `unreserve` gives bytes back to the budget. */
+  constructor(loop: Loop, unreserve: (bytes: number) => void) {
+    this.#loop = loop;
+    this.#unreserve = unreserve;
+    this.#batcher = new Batcher(loop.effective.batchLimits);
+  }
+
+  /** Batches in hand, the open one aside. */
+  get size(): number {
+    return this.#deliveries.size;
+  }
+
+  get isEmpty(): boolean {
+    return this.#deliveries.size === 0 && this.#open === undefined;
+  }
+
+  /** Batches that may be started, oldest first. */
+  get waiting(): readonly Delivery[] {
+    return this.#waiting;
+  }
+
+  /** Records of the open batch. */
+  get gathered(): number {
+    return this.#batcher.size;
+  }
+
+  /** Batches whose groups are taken. */
+  *busy(): Iterable<Delivery> {
+    for (const delivery of this.#deliveries) {
+      if (delivery.state === 'running' || delivery.state === 'settling') yield delivery;
+    }
+  }
+
+  /** Takes records into hand that go straight to deletion or back to the queue. */
+  take(records: readonly QueueRecord[], seen: visibility.Visibility, unmatched = false): Delivery {
+    const delivery = newDelivery(++this.#seq, records, seen, unmatched);
+    this.#deliveries.add(delivery);
+    return delivery;
+  }
+
+  /** Puts records into batches; `flush` closes the open one whatever its window says. */
+  gather(records: readonly QueueRecord[], seen: visibility.Visibility, flush: boolean, nowMs: number): void {
+    const { fifo, batchSize } = this.#loop.effective;
+    const closed = this.#batcher.add(
+      fifo ? this.#loop.rules.arrangeByLane(records, batchSize) : records,
+      nowMs,
+    );
+    if (flush) closed.push(...this.#batcher.flush());
+    this.#close(closed, seen);
+  }
+
+  /** Closes the open batch now. */
+  flush(): void {
+    this.#close(this.#batcher.flush(), undefined);
+  }
+
+  /** Closes the open batch if its window has ended; returns when it will. */
+  closeDue(nowMs: number): number {
+    this.#close(this.#batcher.due(nowMs), undefined);
+    return this.#batcher.dueAtMs ?? Infinity;
+  }
+
+  /** After a change of the batch limits: what waits is cut to the new size, the open batch measured again. */
+  resize(nowMs: number): void {
+    const limits = this.#loop.effective.batchLimits;
+    this.#close(this.#batcher.reconfigure(limits), undefined);
+    if (this.#open !== undefined) this.#loop.alarm.by(this.#batcher.dueAtMs ?? Infinity);
+    for (const whole of this.#waiting.splice(0)) {
+      if (whole.records.length <= limits.maxRecords && whole.bytes <= limits.maxBytes) {
+        this.#waiting.push(whole);
+        continue;
+      }
+      const splitter = new Batcher<QueueRecord>(limits);
+      for (const batch of [...splitter.add(whole.records, nowMs), ...splitter.flush()]) {
+        // Parts keep the place of the whole among the others.
+        const part = newDelivery(whole.seq, batch.records, whole.visibility);
+        part.heldSinceMs = whole.heldSinceMs;
+        part.gone = whole.gone;
+        this.#deliveries.add(part);
+        this.#wait(part, batch);
+        this.#waiting.push(part);
+      }
+      // The parts hold its bytes now.
+      whole.reservedBytes = 0;
+      this.end(whole);
+    }
+  }
+
+  /** Makes deliveries of batches that closed; the first of them carries on the open one. */
+  #close(closed: readonly Batch<QueueRecord>[], seen: visibility.Visibility | undefined): void {
+    const before = this.#open?.visibility;
+    const known = before === undefined ? seen : seen === undefined ? before : visibility.merged(before, seen);
+    if (known === undefined) return;
+    for (const batch of closed) {
+      const delivery = this.#open ?? newDelivery(++this.#seq, batch.records, known);
+      this.#open = undefined;
+      delivery.visibility = known;
+      this.#deliveries.add(delivery);
+      this.#wait(delivery, batch);
+      insertByAge(this.#waiting, delivery);
+      this.watch(delivery);
+    }
+    if (this.#batcher.size === 0) return;
+    // What is left open after a batch closed came with the newest records alone.
+    const left = closed.length > 0 && seen !== undefined ? seen : known;
+    this.#open ??= newDelivery(++this.#seq, [], left);
+    this.#open.visibility = left;
+    this.#open.records = this.#batcher.open;
+    this.#open.reservedBytes = bytesOf(this.#batcher.open);
+    this.#loop.alarm.by(Math.min(this.#batcher.dueAtMs ?? Infinity, left.extendAtMs));
+  }
+
+  #wait(delivery: Delivery, batch: Batch<QueueRecord>): void {
+    delivery.state = 'waiting';
+    delivery.records = batch.records;
+    delivery.bytes = batch.bytes;
+    delivery.reservedBytes = bytesOf(batch.records);
+    delivery.lanes = lanesOf(batch.records);
+  }
+
+  /** Puts a delivery back that its target did not take. */
+  putBack(delivery: Delivery): void {
+    delivery.state = 'waiting';
+    insertByAge(this.#waiting, delivery);
+    this.watch(delivery);
+  }
+
+  /** Marks everything that waits as held; a window that is open ends with it. */
+  holdWaiting(nowMs: number): void {
+    this.flush();
+    for (const delivery of this.#waiting) {
+      delivery.heldSinceMs ??= nowMs;
+      this.watch(delivery);
+    }
+  }
+
+  /**
+   * Takes `delivery` off the list to start it, without what is no longer ours: its receipt is stale, so somebody else
+   * may have it by now, and delivering it would make a duplicate and break the order of its group. False when nothing
+   * is left of it.
+   */
+  checkOut(delivery: Delivery, nowMs: number): boolean {
+    this.#waiting.splice(this.#waiting.indexOf(delivery), 1);
+    const lapsed = delivery.visibility.untilMs <= nowMs;
+    const gone: ReadonlySet<QueueRecord> | undefined = lapsed ? new Set(delivery.records) : delivery.gone;
+    if (gone === undefined) return true;
+    delivery.gone = undefined;
+    const { kept, behind } = this.#loop.rules.withoutGone(delivery.records, gone);
+    const lost = delivery.records.length - kept.length - behind.length;
+    if (lost > 0) this.#loop.emit({ kind: 'let-go', records: lost, reason: 'VisibilityLost' });
+    const lanes = lanesOf([...gone]);
+    this.#splitOff(delivery, kept, behind);
+    this.holdLanes(lanes);
+    return kept.length > 0;
+  }
+
+  /** Gives back what waits in these lanes, so that each group begins again with its first record. */
+  holdLanes(lanes: ReadonlySet<string> | undefined): void {
+    if (lanes === undefined || lanes.size === 0) return;
+    for (const delivery of [...this.#waiting]) {
+      if (delivery.lanes === undefined || delivery.lanes.isDisjointFrom(lanes)) continue;
+      const kept: QueueRecord[] = [];
+      const behind: QueueRecord[] = [];
+      for (const record of delivery.records) {
+        (record.lane !== undefined && lanes.has(record.lane) ? behind : kept).push(record);
+      }
+      if (kept.length === 0) this.#waiting.splice(this.#waiting.indexOf(delivery), 1);
+      this.#splitOff(delivery, kept, behind);
+    }
+  }
+
+  #splitOff(delivery: Delivery, kept: readonly QueueRecord[], behind: readonly QueueRecord[]): void {
+    if (behind.length > 0) {
+      // The bytes of what goes back are held by the delivery that gives it back.
+      delivery.reservedBytes -= bytesOf(behind);
+      this.release(this.take(behind, delivery.visibility), 'GroupHeld');
+    }
+    if (kept.length === 0) this.end(delivery);
+    else if (kept.length < delivery.records.length) keepOnly(delivery, kept, this.#loop.source);
+  }
+
+  /** Leaves records to the queue's visibility and redrive, after a function error. */
+  leave(records: readonly QueueRecord[]): void {
+    const { facts } = this.#loop;
+    const seconds = facts === undefined ? undefined : visibility.ownTimingSeconds(facts);
+    if (seconds !== undefined) this.#setVisibility(records, seconds);
+    this.holdLanes(lanesOf(records));
+  }
+
+  /** Gives back everything that is neither in a call nor being deleted. */
+  giveBack(reason: LetGoReason): void {
+    const open = this.#open;
+    this.#open = undefined;
+    this.#batcher.flush();
+    if (open !== undefined) this.release(open, reason);
+    for (const delivery of this.#waiting.splice(0)) this.release(delivery, reason);
+  }
+
+  /** Makes all of a delivery visible at once and ends it; told with a reason only. */
+  release(delivery: Delivery, reason: LetGoReason | undefined): void {
+    const { records } = delivery;
+    this.end(delivery);
+    if (reason !== undefined) this.#loop.emit({ kind: 'let-go', records: records.length, reason });
+    this.#setVisibility(records, 0);
+  }
+
+  /** Sets a visibility that nobody follows up: should it fail twice, the visibility that is left does the same later. */
+  #setVisibility(records: readonly QueueRecord[], seconds: number): void {
+    const { source, calls } = this.#loop;
+    this.#loop.run(async () => {
+      let left = records;
+      for (let tries = 0; left.length > 0 && tries < 2; tries++) {
+        const asked = left;
+        try {
+          const failed = await calls.run(EXTEND_TIMEOUT_MS, (signal) =>
+            source.extend(asked, seconds, signal),
+          );
+          left = failed.filter((item) => item.retryable).map((item) => item.record);
+        } catch {
+          // Tried once more, then left.
+        }
+      }
+    });
+  }
+
+  /** Ends a delivery and gives its bytes back. */
+  end(delivery: Delivery): void {
+    if (delivery.state === 'ended') return;
+    delivery.state = 'ended';
+    this.#deliveries.delete(delivery);
+    this.#unreserve(delivery.reservedBytes);
+    delivery.reservedBytes = 0;
+  }
+
+  /** Ends all that is left and returns it. */
+  abandon(): readonly Delivery[] {
+    const all = [...this.#deliveries].map((delivery) => ({ ...delivery }));
+    for (const delivery of [...this.#deliveries]) this.end(delivery);
+    return all;
+  }
+
+  /** Looks at every deadline: extensions, holds, deletions to try again. Returns the next. */
+  keep(nowMs: number, braked: boolean, retry: (delivery: Delivery, nowMs: number) => number): number {
+    let nextMs = this.#open === undefined ? Infinity : this.#keepInvisible(this.#open, nowMs);
+    for (const delivery of [...this.#deliveries]) {
+      if (delivery.state === 'waiting' && braked && this.#holdEndsMs(delivery) <= nowMs) {
+        this.#letGo(delivery);
+        continue;
+      }
+      if (delivery.state === 'waiting' && braked) nextMs = Math.min(nextMs, this.#holdEndsMs(delivery));
+      if (delivery.state === 'settling') nextMs = Math.min(nextMs, retry(delivery, nowMs));
+      if (delivery.settleUntilMs > nowMs) nextMs = Math.min(nextMs, this.#keepInvisible(delivery, nowMs));
+    }
+    return nextMs;
+  }
+
+  /** Makes sure that the alarm rings for the next deadline of this delivery. */
+  watch(delivery: Delivery): void {
+    this.#loop.alarm.by(Math.min(delivery.visibility.extendAtMs, this.#holdEndsMs(delivery)));
+  }
+
+  #holdEndsMs(delivery: Delivery): number {
+    if (delivery.heldSinceMs === undefined) return Infinity;
+    return delivery.heldSinceMs + this.#loop.config.settings.maximumHoldMs;
+  }
+
+  /** Held long enough: no more extension, and the queue's own rules take over. */
+  #letGo(delivery: Delivery): void {
+    if (delivery.state === 'ended') return;
+    this.#waiting.splice(this.#waiting.indexOf(delivery), 1);
+    this.#loop.emit({ kind: 'let-go', records: delivery.records.length, reason: 'HoldExpired' });
+    this.end(delivery);
+    this.holdLanes(delivery.lanes);
+  }
+
+  #keepInvisible(delivery: Delivery, nowMs: number): number {
+    if (delivery.extending) return Infinity;
+    if (delivery.visibility.extendAtMs <= nowMs) this.extend(delivery, nowMs);
+    return delivery.extending ? Infinity : delivery.visibility.extendAtMs;
+  }
+
+  /** Extends the visibility of a delivery's records from now; what fails is told and tried again while it lasts. */
+  extend(delivery: Delivery, nowMs: number): void {
+    if (delivery.extending) return;
+    const { source, calls, clock, emit, rules, alarm, effective } = this.#loop;
+    const { visibilityMs } = effective;
+    const seconds = rules.extensionSeconds(delivery.visibility, nowMs, visibilityMs, source.limits.holdMaxMs);
+    if (seconds === undefined) {
+      delivery.visibility = { ...delivery.visibility, extendAtMs: Infinity };
+      return;
+    }
+    delivery.extending = true;
+    const records = [...delivery.records];
+    this.#loop.run(async () => {
+      const failures = new Map<string, { records: number; message: string }>();
+      let again = false;
+      try {
+        const failed = await calls.run(EXTEND_TIMEOUT_MS, (signal) =>
+          source.extend(records, seconds, signal),
+        );
+        for (const { record, code, retryable } of failed) {
+          const count = (failures.get(code)?.records ?? 0) + 1;
+          failures.set(code, { records: count, message: 'The visibility was not extended' });
+          if (retryable) again = true;
+          else (delivery.gone ??= new Set()).add(record);
+        }
+      } catch (error) {
+        again = true;
+        const code = error instanceof SluiceError ? error.reason : 'SourceFailed';
+        failures.set(code, { records: records.length, message: messageOf(error) });
+      }
+      delivery.extending = false;
+      if (delivery.state === 'ended') return;
+      for (const [reason, failure] of failures) emit({ kind: 'extend-failed', reason, ...failure });
+      delivery.visibility = again
+        ? visibility.notExtended(delivery.visibility, clock.monotonic())
+        : visibility.extended(delivery.visibility, nowMs, seconds, visibilityMs);
+      alarm.by(delivery.visibility.extendAtMs);
+    });
+  }
+}

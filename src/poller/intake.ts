@@ -1,0 +1,113 @@
+/**
+ * When and how much to receive: how many receives run side by side, how long to wait after failures and after
+ * receives that brought nothing of use, and how many bytes to expect. It holds numbers and makes no call.
+ *
+ * One receive when idle; one more after each that came back full; back to one after an empty one.
+ */
+import { backoffMs } from '../lib/backoff.ts';
+import type { Random } from '../lib/random.ts';
+import { sourceDelayMs, UNMATCHED_POLICY } from './retry.ts';
+
+/** A receive that is under way. */
+export interface Receive {
+  readonly max: number;
+  /** Delivery slots that its answer will need. */
+  readonly slots: number;
+  readonly reservedBytes: number;
+  readonly startedAtMs: number;
+}
+
+/** What may be received without any record having to wait for a slot. */
+export interface Room {
+  /** Free delivery slots, before what is already being received. */
+  readonly slots: number;
+  readonly batchSize: number;
+  /** Whether receives are merged into one batch; the records of the open batch. */
+  readonly merging: boolean;
+  readonly open: number;
+}
+
+export class Intake {
+  readonly #random: Random;
+  readonly #receives = new Set<Receive>();
+  #wanted = 1;
+  #failures = 0;
+  #unmatched = 0;
+  #waitUntilMs = -Infinity;
+  /** The largest record of late, forgotten slowly. */
+  #recordBytes = 0;
+  #draining = false;
+
+  constructor(random: Random) {
+    this.#random = random;
+  }
+
+  get size(): number {
+    return this.#receives.size;
+  }
+
+  /** No receive may start before this time. */
+  get waitUntilMs(): number {
+    return this.#waitUntilMs;
+  }
+
+  /** Whether one more receive is wanted, room permitting. */
+  get wants(): boolean {
+    return this.#receives.size < this.#wanted;
+  }
+
+  /** How many records the next receive may bring; 0 or less = none. */
+  room(room: Room, receiveMax: number): number {
+    let expected = 0;
+    let slots = room.slots;
+    for (const receive of this.#receives) {
+      expected += receive.max;
+      if (!room.merging) slots -= receive.slots;
+    }
+    const records = room.merging ? slots * room.batchSize - room.open - expected : slots * room.batchSize;
+    return slots <= 0 ? 0 : Math.min(receiveMax, records);
+  }
+
+  /**
+   * Bytes to reserve for a receive of `max` records. An idle long poll reserves nothing: a thousand idle mappings
+   * share one budget, and most polls bring nothing.
+   */
+  expectedBytes(max: number): number {
+    return this.#draining ? Math.ceil(max * this.#recordBytes) : 0;
+  }
+
+  started(receive: Receive): void {
+    this.#receives.add(receive);
+  }
+
+  /** The receive was answered. */
+  answered(receive: Receive, records: number, largestBytes: number): void {
+    this.#receives.delete(receive);
+    this.#failures = 0;
+    this.#draining = records > 0;
+    this.#recordBytes = Math.max(largestBytes, this.#recordBytes * 0.9);
+    if (records === 0) this.#wanted = 1;
+    else if (records >= receive.max) this.#wanted = Math.min(this.#wanted + 1, this.#receives.size + 2);
+  }
+
+  /** The receive brought only records that were made visible again: without a pause it would bring them at once. */
+  allReleased(nowMs: number): void {
+    this.#wanted = 1;
+    this.#waitUntilMs = nowMs + backoffMs(UNMATCHED_POLICY, ++this.#unmatched, this.#random);
+  }
+
+  /** The receive, or the filter, brought something of use. */
+  useful(): void {
+    this.#unmatched = 0;
+  }
+
+  /** The receive failed; returns the delay before the next. */
+  failed(receive: Receive | undefined, error: unknown, nowMs: number): number {
+    if (receive !== undefined) this.#receives.delete(receive);
+    this.#wanted = 1;
+    this.#draining = false;
+    const delayMs = sourceDelayMs(error, ++this.#failures, this.#random);
+    this.#waitUntilMs = Math.max(this.#waitUntilMs, nowMs + delayMs);
+    return delayMs;
+  }
+}

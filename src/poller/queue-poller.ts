@@ -1,0 +1,379 @@
+/**
+ * The queue loop of one mapping: receive → filter → batch → invoke → delete or leave.
+ *
+ * States: starting → running ⇄ paused; any → draining → stopped.
+ *
+ * Guarantees
+ * - A message is deleted only after the target succeeded with it, or because no filter matches it (`unmatched`).
+ * - A message is received only while a delivery slot and bytes for it are free. What is in hand is kept invisible
+ *   while it waits, runs or is held back; a function error leaves it to the queue's own visibility and redrive.
+ * - A target that throttles, refuses or is away brakes the mapping: nothing more is received, the batches in hand are
+ *   held up to `maximumHoldMs`, one batch probes. An outage shorter than that costs no receive count.
+ * - FIFO: batches of a group run one after another, and what fails takes the later records of its group with it.
+ * - `reconfigure` loses nothing; `drain` ends within its grace.
+ *
+ * It does not: retry function errors (the queue does), close its ports (their maker does), log or count (events do).
+ *
+ * All parts run in one thread and meet in `#pump`, which starts whatever may start; `#ring` looks at all deadlines.
+ */
+import type { Clock } from '../lib/clock.ts';
+import { messageOf, SluiceError } from '../lib/errors.ts';
+import { deferred, TaskGroup, type Deferred } from '../lib/lifecycle.ts';
+import type { Random } from '../lib/random.ts';
+import { Alarm } from './alarm.ts';
+import { Calls } from './calls.ts';
+import type { Delivery } from './delivery.ts';
+import { Dispatcher } from './dispatcher.ts';
+import type { Emit, PollerState } from './events.ts';
+import { Hands } from './hands.ts';
+import { lanesOf } from './lanes.ts';
+import type { Loop } from './loop.ts';
+import type { ByteBudget, Matches, QueueFacts, QueueRecord, QueueSource, Target } from './ports.ts';
+import { Reader } from './reader.ts';
+import { QUEUE_RULES, type QueueRules } from './rules.ts';
+import { effectiveOf, type Effective, type QueuePollerSettings, type Reconfiguration } from './settings.ts';
+import { Settler } from './settler.ts';
+
+export type { QueuePollerSettings, Reconfiguration } from './settings.ts';
+
+export interface QueuePollerDeps {
+  readonly source: QueueSource;
+  readonly target: Target;
+  /** The compiled filter; undefined = every record matches. */
+  readonly matches: Matches | undefined;
+  readonly clock: Clock;
+  readonly random: Random;
+  /** The one budget of the process. */
+  readonly budget: ByteBudget;
+  readonly emit: Emit;
+  /** A new idempotency key, unique for ever. */
+  readonly newId: () => string;
+  /** Told what the queue says of itself, at start and about once a minute. */
+  readonly onFacts?: ((facts: QueueFacts) => void) | undefined;
+  readonly rules?: QueueRules | undefined;
+}
+
+const DESCRIBE_TIMEOUT_MS = 30_000;
+const DESCRIBE_EVERY_MS = 60_000;
+const DRAIN_RECEIVE_MS = 2000;
+/** After the grace, calls that give messages back may take this long. */
+const RELEASE_GRACE_MS = 2000;
+
+export class QueuePoller {
+  readonly #deps: QueuePollerDeps;
+  readonly #tasks: TaskGroup;
+  readonly #alarm: Alarm;
+  readonly #calls: Calls;
+  readonly #receiveCalls: Calls;
+  readonly #hands: Hands;
+  readonly #dispatcher: Dispatcher;
+  readonly #reader: Reader;
+  readonly #settler: Settler;
+
+  #config: Reconfiguration;
+  #facts: QueueFacts | undefined;
+  #effective: Effective;
+  #phase: 'new' | 'starting' | 'running' | 'draining' | 'stopped' = 'new';
+  #paused = false;
+  #pumping = false;
+  #describeAtMs = Infinity;
+  #drain: { readonly done: Promise<void>; receivesByMs: number; graceByMs: number } | undefined;
+  #idle: Deferred<void> | undefined;
+
+  constructor(deps: QueuePollerDeps, settings: QueuePollerSettings) {
+    this.#deps = deps;
+    this.#config = { settings, target: deps.target, matches: deps.matches };
+    this.#effective = effectiveOf(settings, undefined, deps.source);
+    this.#tasks = new TaskGroup((error) => this.#report(error, 0));
+    this.#alarm = new Alarm(deps.clock, () => this.#ring());
+    this.#calls = new Calls(deps.clock, this.#alarm);
+    this.#receiveCalls = new Calls(deps.clock, this.#alarm);
+    const loop = this.#makeLoop();
+    const settle = (delivery: Delivery, records: readonly QueueRecord[]): void =>
+      this.#settle(delivery, records);
+    this.#hands = new Hands(loop, (bytes) => this.#reader.unreserve(bytes));
+    this.#dispatcher = new Dispatcher(loop, this.#hands, settle);
+    this.#reader = new Reader(loop, {
+      budget: deps.budget,
+      hands: this.#hands,
+      dispatcher: this.#dispatcher,
+      receiveCalls: this.#receiveCalls,
+      settle,
+    });
+    this.#settler = new Settler(loop, (delivery, remaining) => this.#settled(delivery, remaining));
+  }
+
+  get state(): PollerState {
+    if (this.#phase === 'draining' || this.#phase === 'stopped') return this.#phase;
+    if (this.#paused) return 'paused';
+    return this.#phase === 'running' ? 'running' : 'starting';
+  }
+
+  /** What the queue last said of itself. */
+  get facts(): QueueFacts | undefined {
+    return this.#facts;
+  }
+
+  /** Invocations under way, and how many may be. */
+  get invocations(): { readonly running: number; readonly limit: number } {
+    return { running: this.#dispatcher.running, limit: this.#dispatcher.limit };
+  }
+
+  /** Begins to read. Later calls do nothing. */
+  start(): void {
+    if (this.#phase !== 'new') return;
+    this.#phase = 'starting';
+    this.#tellState();
+    this.#tasks.run(() => this.#openSource());
+  }
+
+  /**
+   * Takes over another spec of the same source. Invocations under way end with what they began with; what waits goes
+   * to the new target, in batches of the new size. Resolves when the former target has no call under way any more, so
+   * that it can be closed.
+   */
+  reconfigure(to: Reconfiguration): Promise<void> {
+    const nowMs = this.#deps.clock.monotonic();
+    const former = this.#config.target;
+    this.#config = to;
+    this.#measure(nowMs);
+    const ended = this.#dispatcher.reconfigured(former, nowMs);
+    // Deadlines may have become shorter: the hold, the window.
+    this.#alarm.by(nowMs);
+    this.#pump();
+    return ended;
+  }
+
+  /** Stops receiving and gives untouched messages back. Resolves when nothing is in hand, or on `resume`. */
+  pause(): Promise<void> {
+    if (!this.#paused && this.#drain === undefined) {
+      this.#paused = true;
+      this.#tellState();
+      this.#hands.giveBack('Paused');
+    }
+    return this.#idled();
+  }
+
+  /** Goes on after `pause`; starts a poller that was never started. */
+  resume(): void {
+    if (this.#drain !== undefined) return;
+    const wasPaused = this.#paused;
+    this.#paused = false;
+    if (this.#phase === 'new') {
+      this.start();
+      return;
+    }
+    if (!wasPaused) return;
+    this.#tellState();
+    this.#idle?.resolve();
+    this.#idle = undefined;
+    this.#pump();
+  }
+
+  /**
+   * Ends for good within about `graceMs`: no more receives, untouched messages visible at once, invocations finished
+   * and their messages deleted. What still runs after the grace is abandoned to the queue's visibility. A second call
+   * can only shorten the grace.
+   */
+  drain(graceMs: number): Promise<void> {
+    const nowMs = this.#deps.clock.monotonic();
+    const pollMs = this.#config.settings.drainReceiveMs ?? DRAIN_RECEIVE_MS;
+    const graceByMs = nowMs + graceMs;
+    if (this.#drain !== undefined) {
+      this.#drain.graceByMs = Math.min(this.#drain.graceByMs, graceByMs);
+      this.#drain.receivesByMs = Math.min(this.#drain.receivesByMs, graceByMs);
+      this.#alarm.by(nowMs);
+      return this.#drain.done;
+    }
+    const done = this.#idled().then(async () => {
+      await this.#tasks.drained();
+      this.#phase = 'stopped';
+      this.#alarm.stop();
+      this.#tellState();
+    });
+    this.#drain = { done, receivesByMs: nowMs + Math.min(graceMs, pollMs), graceByMs };
+    const opening = this.#phase === 'starting';
+    this.#phase = 'draining';
+    this.#tellState();
+    this.#reader.stop();
+    if (opening) this.#calls.abort();
+    this.#hands.giveBack('Draining');
+    this.#alarm.by(nowMs);
+    this.#checkIdle();
+    return done;
+  }
+
+  /** Stops at once: what runs is abandoned, what waits is given back. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.drain(0);
+  }
+
+  /** Starts whatever may start now. */
+  #pump(): void {
+    // What starts below may end at once and come here again; the loop under way sees its effect.
+    if (this.#pumping) return;
+    this.#pumping = true;
+    if (this.#phase === 'running' && !this.#paused && this.#facts !== undefined) {
+      const nowMs = this.#deps.clock.monotonic();
+      this.#dispatcher.start(nowMs);
+      this.#reader.start(this.#facts, nowMs);
+    }
+    this.#reader.returnGrant();
+    this.#pumping = false;
+    this.#checkIdle();
+  }
+
+  /** A deadline has come: looks at all of them, then says when to look again. */
+  #ring(): void {
+    const nowMs = this.#deps.clock.monotonic();
+    if (this.#describeAtMs <= nowMs && this.#phase === 'running') {
+      this.#describeAtMs = Infinity;
+      this.#tasks.run(() => this.#refreshFacts());
+    }
+    const nextMs = Math.min(
+      this.#receiveCalls.expire(nowMs),
+      this.#calls.expire(nowMs),
+      this.#drainDeadlines(nowMs),
+      this.#hands.keep(nowMs, this.#dispatcher.braked, (delivery) => this.#settler.retry(delivery, nowMs)),
+      this.#hands.closeDue(nowMs),
+      this.#describeAtMs,
+    );
+    // The pump asks for its own deadlines: brake, back-off and pace.
+    this.#pump();
+    this.#alarm.by(nextMs);
+  }
+
+  async #openSource(): Promise<void> {
+    const { clock } = this.#deps;
+    while (this.#phase === 'starting') {
+      try {
+        await this.#describe();
+        if (this.#phase !== 'starting') break;
+        this.#phase = 'running';
+        if (!this.#paused) this.#tellState();
+        this.#pump();
+      } catch (error) {
+        if (this.#phase !== 'starting') break;
+        const delayMs = this.#reader.failed(error);
+        this.#report(error, delayMs);
+        await this.#calls.run(Infinity, (signal) => clock.sleep(delayMs, signal));
+      }
+    }
+  }
+
+  async #describe(): Promise<void> {
+    const { source, clock, random, onFacts } = this.#deps;
+    const facts = await this.#calls.run(DESCRIBE_TIMEOUT_MS, (signal) => source.describe(signal));
+    const nowMs = clock.monotonic();
+    this.#facts = facts;
+    this.#measure(nowMs);
+    this.#describeAtMs = nowMs + DESCRIBE_EVERY_MS * (0.9 + 0.2 * random());
+    this.#alarm.by(this.#describeAtMs);
+    onFacts?.(facts);
+  }
+
+  async #refreshFacts(): Promise<void> {
+    try {
+      await this.#describe();
+    } catch {
+      // The old facts stand: receives tell whether the source is well, and a queue's settings change rarely.
+      this.#describeAtMs = this.#deps.clock.monotonic() + DESCRIBE_EVERY_MS;
+      this.#alarm.by(this.#describeAtMs);
+    }
+  }
+
+  #measure(nowMs: number): void {
+    this.#effective = effectiveOf(this.#config.settings, this.#facts, this.#deps.source);
+    this.#hands.resize(nowMs);
+  }
+
+  /** Deletes `records`, which are those of `delivery` that are done. */
+  #settle(delivery: Delivery, records: readonly QueueRecord[]): void {
+    const keepMs = Math.max(this.#config.settings.maximumHoldMs, this.#effective.visibilityMs);
+    delivery.state = 'settling';
+    delivery.records = records;
+    delivery.lanes = lanesOf(records);
+    delivery.heldSinceMs = undefined;
+    delivery.settleUntilMs = this.#deps.clock.monotonic() + keepMs;
+    this.#hands.watch(delivery);
+    this.#settler.settle(delivery);
+  }
+
+  #settled(delivery: Delivery, remaining: readonly QueueRecord[]): void {
+    this.#hands.end(delivery);
+    // What comes again must not be overtaken by its own group.
+    if (!delivery.unmatched) this.#hands.holdLanes(lanesOf([...remaining, ...(delivery.gone ?? [])]));
+    this.#pump();
+  }
+
+  #drainDeadlines(nowMs: number): number {
+    if (this.#drain === undefined) return Infinity;
+    const { receivesByMs, graceByMs } = this.#drain;
+    if (receivesByMs <= nowMs) this.#receiveCalls.abort();
+    if (graceByMs <= nowMs) this.#dispatcher.abandon(nowMs);
+    if (graceByMs + RELEASE_GRACE_MS <= nowMs) this.#calls.abort();
+    return [receivesByMs, graceByMs, graceByMs + RELEASE_GRACE_MS].find((atMs) => atMs > nowMs) ?? Infinity;
+  }
+
+  /** Resolves when nothing is in hand and no receive is under way. */
+  #idled(): Promise<void> {
+    this.#idle ??= deferred();
+    const { promise } = this.#idle;
+    this.#checkIdle();
+    return promise;
+  }
+
+  #checkIdle(): void {
+    if (this.#idle === undefined || this.#reader.receiving > 0 || !this.#hands.isEmpty) return;
+    this.#idle.resolve();
+    this.#idle = undefined;
+  }
+
+  #report(error: unknown, delayMs: number): void {
+    const reason = error instanceof SluiceError ? error.reason : 'SourceFailed';
+    // The queue's in-flight quota is no failure: it passes when messages are deleted, ours among them.
+    if (reason === 'OverLimit') return;
+    this.#deps.emit({ kind: 'source-failed', reason, message: messageOf(error), delayMs });
+  }
+
+  #tellState(): void {
+    this.#deps.emit({ kind: 'state-changed', state: this.state });
+  }
+
+  #makeLoop(): Loop {
+    const { source, clock, random, emit, newId, rules } = this.#deps;
+    // Getters, since the spec and the facts change under way.
+    const current = {
+      config: () => this.#config,
+      facts: () => this.#facts,
+      effective: () => this.#effective,
+      closing: () =>
+        (this.#drain !== undefined ? 'Draining' : this.#paused ? 'Paused' : undefined) as Loop['closing'],
+    };
+    return {
+      source,
+      clock,
+      random,
+      emit,
+      newId,
+      rules: rules ?? QUEUE_RULES,
+      alarm: this.#alarm,
+      calls: this.#calls,
+      run: (task) => this.#tasks.run(task),
+      pump: () => this.#pump(),
+      report: (error, delayMs) => this.#report(error, delayMs),
+      get config() {
+        return current.config();
+      },
+      get facts() {
+        return current.facts();
+      },
+      get effective() {
+        return current.effective();
+      },
+      get closing() {
+        return current.closing();
+      },
+    };
+  }
+}
