@@ -6,19 +6,43 @@ const now = Date.UTC(2026, 0, 1);
 describe('an answer becomes an error', () => {
   it.each([
     { status: 400, given: undefined, reason: 'BadRequest', retry: 'never', why: 'we built it wrongly' },
-    { status: 401, given: 'Unauthorized', reason: 'Unauthorized', retry: 'backoff', why: 'tokens are renewed' },
+    {
+      status: 401,
+      given: 'Unauthorized',
+      reason: 'Unauthorized',
+      retry: 'backoff',
+      why: 'tokens are renewed',
+    },
     { status: 403, given: 'Forbidden', reason: 'Forbidden', retry: 'backoff', why: 'RBAC can be put right' },
     { status: 404, given: 'NotFound', reason: 'NotFound', retry: 'backoff', why: 'a CRD may come later' },
-    { status: 409, given: 'AlreadyExists', reason: 'AlreadyExists', retry: 'backoff', why: 'a name is taken' },
+    {
+      status: 409,
+      given: 'AlreadyExists',
+      reason: 'AlreadyExists',
+      retry: 'backoff',
+      why: 'a name is taken',
+    },
     { status: 409, given: 'Conflict', reason: 'Conflict', retry: 'backoff', why: 'the version is old' },
     { status: 410, given: 'Gone', reason: 'Expired', retry: 'backoff', why: 'older servers say Gone' },
     { status: 422, given: 'Invalid', reason: 'Invalid', retry: 'never', why: 'a rule of the CRD' },
     { status: 429, given: undefined, reason: 'TooManyRequests', retry: 'backoff', why: 'no wait was given' },
-    { status: 500, given: 'SomethingNew', reason: 'InternalError', retry: 'backoff', why: 'the list is closed' },
+    {
+      status: 500,
+      given: 'SomethingNew',
+      reason: 'InternalError',
+      retry: 'backoff',
+      why: 'the list is closed',
+    },
     { status: 503, given: undefined, reason: 'ServiceUnavailable', retry: 'backoff', why: 'a gateway' },
     { status: 504, given: 'Timeout', reason: 'ServerTimeout', retry: 'backoff', why: 'etcd is slow' },
   ])('$status $given is $reason ($why)', ({ status, given, reason, retry }) => {
-    const error = answerError('get /x', status, { kind: 'Status', code: status, reason: given }, undefined, now);
+    const error = answerError(
+      'get /x',
+      status,
+      { kind: 'Status', code: status, reason: given },
+      undefined,
+      now,
+    );
     expect(error).toMatchObject({ status, reason, retry: { kind: retry } });
   });
 
@@ -26,8 +50,20 @@ describe('an answer becomes an error', () => {
     { status: 429, header: '7', body: {}, ms: 7000, why: 'the usual form' },
     { status: 503, header: '7', body: {}, ms: 7000, why: 'a server that starts' },
     { status: 500, header: '2', body: {}, ms: 2000, why: 'Kubernetes sends it with 500 as well' },
-    { status: 429, header: undefined, body: { details: { retryAfterSeconds: 3 } }, ms: 3000, why: 'in the Status' },
-    { status: 429, header: '1', body: { details: { retryAfterSeconds: 3 } }, ms: 1000, why: 'the header wins' },
+    {
+      status: 429,
+      header: undefined,
+      body: { details: { retryAfterSeconds: 3 } },
+      ms: 3000,
+      why: 'in the Status',
+    },
+    {
+      status: 429,
+      header: '1',
+      body: { details: { retryAfterSeconds: 3 } },
+      ms: 1000,
+      why: 'the header wins',
+    },
     { status: 409, header: '7', body: {}, ms: undefined, why: 'no wait helps against a conflict' },
     { status: 429, header: undefined, body: {}, ms: undefined, why: 'none was given' },
   ])('$status with Retry-After $header waits $ms ms ($why)', ({ status, header, body, ms }) => {

@@ -24,12 +24,16 @@ describe('lines out of chunks', () => {
   it('is the same however the bytes are cut, also in the middle of a character', async () => {
     await fc.assert(
       fc.asyncProperty(
-        fc.array(fc.string({ unit: 'grapheme', minLength: 1 }).filter((text) => !/[\n]/.test(text) && text.trim() === text)),
+        fc.array(
+          fc
+            .string({ unit: 'grapheme', minLength: 1 })
+            .filter((text) => !/[\n]/.test(text) && text.trim() === text),
+        ),
         fc.infiniteStream(fc.integer({ min: 1, max: 7 })),
         async (lines, sizes) => {
           const bytes = Buffer.from(lines.map((line) => `${line}\n`).join(''));
           const parts: Uint8Array[] = [];
-          for (let at = 0; at < bytes.length; ) {
+          for (let at = 0; at < bytes.length;) {
             const size = sizes.next().value as number;
             parts.push(bytes.subarray(at, at + size));
             at += size;
@@ -41,7 +45,9 @@ describe('lines out of chunks', () => {
   });
 
   it('refuses a line that is longer than allowed, before it is whole', async () => {
-    await expect(linesOf(['x'.repeat(600), 'x'.repeat(600)])).rejects.toMatchObject({ reason: 'MalformedAnswer' });
+    await expect(linesOf(['x'.repeat(600), 'x'.repeat(600)])).rejects.toMatchObject({
+      reason: 'MalformedAnswer',
+    });
     expect(await linesOf([`${'x'.repeat(1000)}\n`])).toHaveLength(1);
   });
 });

@@ -1,5 +1,13 @@
 import { describe, expect, it } from 'vitest';
-import { events, keyOf, leases, microTime, objectKey, resource, splitKey } from '../../../src/kube/resource.ts';
+import {
+  events,
+  keyOf,
+  leases,
+  microTime,
+  objectKey,
+  resource,
+  splitKey,
+} from '../../../src/kube/resource.ts';
 
 const core = resource({ group: '', version: 'v1', plural: 'secrets', kind: 'Secret', namespaced: true });
 const nodes = resource({ group: '', version: 'v1', plural: 'nodes', kind: 'Node', namespaced: false });
