@@ -1,0 +1,18 @@
+/**
+ * The list of generated files. Each generator gives the whole text of its files; `scripts/generate.ts` writes or
+ * compares them. To add one, add a line here.
+ */
+import { crdFiles } from './crd-files.ts';
+import { conditionsPage } from './conditions-page.ts';
+import { resourcePages } from './resource-pages.ts';
+
+/** A file made from sources; `path` is relative to the checkout. */
+export interface GeneratedFile {
+  readonly path: string;
+  readonly text: string;
+}
+
+/** Every generated file. */
+export function generatedFiles(): readonly GeneratedFile[] {
+  return [...crdFiles(), ...resourcePages(), conditionsPage()];
+}
