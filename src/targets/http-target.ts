@@ -15,7 +15,7 @@ import type { Invocation, Outcome, Target } from '../poller/ports.ts';
 import type { Resolver } from './address-policy.ts';
 import type { HttpTargetConfig } from './http-config.ts';
 import type { EndpointSource } from './http-endpoints.ts';
-import { failed, outcomeOf } from './http/answer.ts';
+import { brokenOutcome, failed, outcomeOf } from './http/answer.ts';
 import { dial, type DialTls } from './http/dial.ts';
 import { chooseEndpoint, EndpointPool, passOverMs } from './http/endpoint-pool.ts';
 import { exchange, type CallRequest, type Exchange } from './http/exchange.ts';
@@ -173,15 +173,15 @@ export class HttpTarget implements Target {
           if (dialled.kind === 'not-connected') return { kind: 'not-called', outcome: dialled.outcome };
           connection = pool.adopt(this.#config.origin, dialled.socket, clock.monotonic());
         }
-        const isReused = connection.reused;
+        const isFirst = !connection.reused;
         const ended = await exchange(clock, connection, request, this.#config.timeoutMs, signal);
         pool.release(connection, clock.monotonic());
         if (ended.kind !== 'unsent') {
           pool.passedOverUntilMs = Number.NEGATIVE_INFINITY;
-          return { kind: 'called', outcome: this.#outcomeOf(ended, isReused) };
+          return { kind: 'called', outcome: this.#outcomeOf(ended, isFirst) };
         }
         // A kept connection that the peer had closed: not a sign of trouble. Each turn uses one of them up.
-        if (!isReused) return { kind: 'not-called', outcome: unreachable(ended.error) };
+        if (isFirst) return { kind: 'not-called', outcome: unreachable(ended.error) };
       }
     } finally {
       pool.outstanding--;
@@ -194,7 +194,7 @@ export class HttpTarget implements Target {
     return dial(deps, pool.endpoint, this.#tls, pool.turn++, budgetMs, signal);
   }
 
-  #outcomeOf(ended: Exclude<Exchange, { kind: 'unsent' }>, isReused: boolean): Outcome {
+  #outcomeOf(ended: Exclude<Exchange, { kind: 'unsent' }>, isFirst: boolean): Outcome {
     const status = 'head' in ended ? ended.head?.statusCode : undefined;
     switch (ended.kind) {
       case 'answered':
@@ -206,7 +206,7 @@ export class HttpTarget implements Target {
       case 'oversize':
         return failed('ResponseInvalid', 'The answer of the target is larger than 6 MB', status);
       case 'broken':
-        return brokenOutcome(ended.error, status, isReused);
+        return brokenOutcome(ended.error, status, isFirst);
       case 'aborted':
         break;
     }
@@ -255,22 +255,4 @@ const interrupted: Outcome = {
 
 function unreachable(error: Error): Outcome {
   return { kind: 'unreachable', reason: 'TargetUnreachable', message: error.message };
-}
-
-function brokenOutcome(error: Error, status: number | undefined, isReused: boolean): Outcome {
-  const code = (error as NodeJS.ErrnoException).code ?? '';
-  // With TLS 1.3 the server judges our certificate after we have begun to send, and reads nothing before it has.
-  if (status === undefined && !isReused && /^ERR_SSL_.*ALERT/.test(code)) {
-    return { kind: 'unreachable', reason: 'TargetUnreachable', message: `TLS: ${error.message}` };
-  }
-  const isGarbage =
-    error.name === 'HTTPParserError' ||
-    code === 'UND_ERR_HEADERS_OVERFLOW' ||
-    error.message === 'bad response' ||
-    error.message === 'bad upgrade';
-  if (isGarbage)
-    return failed('ResponseInvalid', `The answer of the target is no valid HTTP: ${error.message}`, status);
-  return status === undefined
-    ? failed('ConnectionLost', `The connection ended after sending and before an answer: ${error.message}`)
-    : failed('ResponseInvalid', `The answer of the target is incomplete: ${error.message}`, status);
 }

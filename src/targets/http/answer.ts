@@ -123,6 +123,30 @@ export function failed(
 }
 
 /**
+ * The outcome of a call whose connection ended, or spoke no HTTP, after sending and before the answer was complete.
+ * `status` is that of a 2xx whose body is missing; `isFirst` says that the connection had served no call before.
+ */
+export function brokenOutcome(error: Error, status: number | undefined, isFirst: boolean): Outcome {
+  const code = (error as NodeJS.ErrnoException).code ?? '';
+  // With TLS 1.3 the server judges our certificate when we have begun to send, and hands on nothing before it has.
+  if (status === undefined && isFirst && /^ERR_SSL_.*ALERT/.test(code)) {
+    return { kind: 'unreachable', reason: 'TargetUnreachable', message: `TLS: ${code}` };
+  }
+  const isGarbage =
+    error.name === 'HTTPParserError' ||
+    code === 'UND_ERR_HEADERS_OVERFLOW' ||
+    (status === undefined && code === 'UND_ERR_RES_CONTENT_LENGTH_MISMATCH') ||
+    error.message === 'bad response' ||
+    error.message === 'bad upgrade';
+  if (isGarbage) {
+    return failed('ResponseInvalid', `The answer of the target is no valid HTTP: ${error.message}`, status);
+  }
+  return status === undefined
+    ? failed('ConnectionLost', `The connection ended after sending and before an answer: ${error.message}`)
+    : failed('ResponseInvalid', `The answer of the target is incomplete: ${error.message}`, status);
+}
+
+/**
  * The parsed body. The content type is not asked: consumers that answer JSON as text are common. A compressed body is
  * not JSON to us: we ask for none, and unpacking would let 6 MB become any size. Invalid UTF-8 is no JSON either; a
  * byte order mark is skipped.

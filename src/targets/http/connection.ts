@@ -22,8 +22,8 @@ export class Connection {
   readonly expiresAtMs: number;
   /** True once a call has ended on it. */
   reused = false;
-  /** True when the peer has reset it; an answer that only the end of the connection ends is then incomplete. */
-  wasReset = false;
+  /** The socket's first error: the peer's reset or TLS alert, before what follows from it. */
+  firstError: Error | undefined;
   gone = false;
   readonly #socket: Socket;
 
@@ -58,8 +58,8 @@ export class Connection {
       onGone(this);
       void this.client.destroy();
     };
-    socket.on('error', () => {
-      this.wasReset = true;
+    socket.on('error', (error) => {
+      this.firstError ??= error;
     });
     socket.once('close', end);
     this.client.on('connectionError', end);
@@ -70,9 +70,10 @@ export class Connection {
     const closed = this.#socket.closed
       ? Promise.resolve()
       : new Promise<void>((resolve) => this.#socket.once('close', () => resolve()));
-    // In this order: the client tells its calls why, then the socket goes, even if the client never took it.
-    await this.client.destroy();
+    // The client ends its calls and its socket; the socket's own end is for a client that never took it.
+    const ended = this.client.destroy();
     this.#socket.destroy();
+    await ended;
     await closed;
   }
 }

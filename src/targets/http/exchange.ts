@@ -140,7 +140,7 @@ class Call implements Dispatcher.DispatchHandler {
     const head = this.head;
     if (head === undefined) return;
     // A reset may look like the end of a body that nothing else delimits.
-    if (!head.delimited && this.#connection.wasReset) {
+    if (!head.delimited && this.#connection.firstError !== undefined) {
       this.end({ kind: 'broken', head, error: new Error('the connection was reset within the body') });
       return;
     }
@@ -148,7 +148,10 @@ class Call implements Dispatcher.DispatchHandler {
   }
 
   onResponseError(_controller: Dispatcher.DispatchController | null, error: Error): void {
-    this.end(this.#sent ? { kind: 'broken', error, head: this.head } : { kind: 'unsent', error });
+    if (!this.#sent) this.end({ kind: 'unsent', error });
+    // What undici found wrong with the answer says more than how the socket then ended; its "closed" says less.
+    else if (error.name !== 'SocketError') this.end({ kind: 'broken', error, head: this.head });
+    else this.end({ kind: 'broken', error: this.#connection.firstError ?? error, head: this.head });
   }
 
   #limit(head: AnswerHead): number {

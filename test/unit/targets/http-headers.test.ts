@@ -130,7 +130,7 @@ describe('fixed headers', () => {
   ])('are invalid: $why', ({ headers, message }) => {
     let thrown: unknown;
     try {
-      checkFixedHeaders(headers as Record<string, string>);
+      checkFixedHeaders(headers);
     } catch (error) {
       thrown = error;
     }

@@ -1,0 +1,164 @@
+import { describe, expect, test } from 'vitest';
+import type { HttpTarget as HttpTargetSpec } from '../../../src/api/mapping.ts';
+import { httpTargetConfig, secretNames, type HttpTargetInputs } from '../../../src/targets/http-config.ts';
+
+const inputs: HttpTargetInputs = { namespace: 'shop', secrets: {}, allowedURLs: 'any', allowLoopback: false };
+const configOf = (http: HttpTargetSpec, more: Partial<HttpTargetInputs> = {}) =>
+  httpTargetConfig(http, { ...inputs, ...more });
+
+describe('from the spec to the configuration', () => {
+  test('a URL, with every default', () => {
+    const { config, place } = configOf({ url: 'https://Orders.example.com:443/events?tenant=a' });
+    expect(config).toEqual({
+      origin: 'https://orders.example.com',
+      path: '/events?tenant=a',
+      headers: Object.create(null) as object,
+      timeoutMs: 30_000,
+      addresses: { allowLoopback: false },
+    });
+    expect(place).toEqual({ kind: 'url', url: new URL('https://orders.example.com/events?tenant=a') });
+  });
+
+  test.each([
+    {
+      service: { name: 'orders', port: 8080 },
+      origin: 'http://orders.shop.svc:8080',
+      path: '/',
+      why: 'a number',
+    },
+    {
+      service: { name: 'orders', port: 'web' },
+      origin: 'http://orders.shop.svc',
+      path: '/',
+      why: 'a name: no number to show',
+    },
+    {
+      service: { name: 'orders', port: 443, scheme: 'https' as const, path: '/a?b=1' },
+      origin: 'https://orders.shop.svc',
+      path: '/a?b=1',
+      why: "the scheme's own port",
+    },
+    {
+      service: { name: 'orders', port: 80, path: '//evil.test/x' },
+      origin: 'http://orders.shop.svc',
+      path: '//evil.test/x',
+      why: 'a path is never a host',
+    },
+    {
+      service: { name: 'orders', port: 80, path: '/bücher' },
+      origin: 'http://orders.shop.svc',
+      path: '/b%C3%BCcher',
+      why: 'a path is encoded',
+    },
+    {
+      service: { name: 'orders', port: 80, path: '/\\evil.test' },
+      origin: 'http://orders.shop.svc',
+      path: '//evil.test',
+      why: 'a backslash leads nowhere else',
+    },
+  ])('a Service with port $service.port and path "$path": $why', ({ service, origin, path }) => {
+    const { config, place } = configOf({ service, timeoutSeconds: 900 });
+    expect(config).toMatchObject({ origin, path, timeoutMs: 900_000 });
+    expect(place).toEqual({ kind: 'service', name: service.name, port: service.port });
+  });
+
+  test('values of Secrets stand where the spec names them', () => {
+    const http: HttpTargetSpec = {
+      url: 'https://orders.example.com/',
+      headers: {
+        'X-Plain': { value: 'a' },
+        Authorization: { valueFrom: { secretKeyRef: { name: 'token', key: 'header' } } },
+      },
+      tls: { caSecretRef: { name: 'ca' }, clientCertSecretRef: { name: 'client' }, serverName: 'orders' },
+    };
+    expect(secretNames(http)).toEqual(['token', 'ca', 'client']);
+    const secrets = {
+      token: { header: 'Bearer x' },
+      ca: { 'ca.crt': 'CA' },
+      client: { 'tls.crt': 'CERT', 'tls.key': 'KEY' },
+    };
+    const { config } = configOf(http, { secrets });
+    expect({ ...config.headers }).toEqual({ 'x-plain': 'a', authorization: 'Bearer x' });
+    expect(config.tls).toEqual({ caPem: 'CA', certPem: 'CERT', keyPem: 'KEY', serverName: 'orders' });
+  });
+
+  test('a Secret is listed once, and none for a target without', () => {
+    const ref = { valueFrom: { secretKeyRef: { name: 'token', key: 'a' } } };
+    expect(secretNames({ url: 'https://a', headers: { a: ref, b: ref } })).toEqual(['token']);
+    expect(secretNames({ url: 'https://a' })).toEqual([]);
+  });
+
+  test.each([
+    {
+      http: { url: 'https://evil.test/' },
+      more: { allowedURLs: [] },
+      reason: 'UrlNotPermitted',
+      field: '`poller.target.http.url`',
+      why: 'no class allows it',
+    },
+    {
+      http: { url: 'http://169.254.169.254/' },
+      more: {},
+      reason: 'UrlNotPermitted',
+      field: '`poller.target.http.url`',
+      why: 'metadata',
+    },
+    {
+      http: { url: 'http://127.0.0.1/' },
+      more: {},
+      reason: 'UrlNotPermitted',
+      field: '`poller.target.http.url`',
+      why: 'loopback',
+    },
+    {
+      http: { url: 'nonsense' },
+      more: {},
+      reason: 'InvalidSpec',
+      field: '`poller.target.http.url`',
+      why: 'no URL',
+    },
+    {
+      http: {},
+      more: {},
+      reason: 'InvalidSpec',
+      field: '`poller.target.http`',
+      why: 'neither Service nor URL',
+    },
+    {
+      http: { url: 'https://a.test', format: 'CloudEvents' as const },
+      more: {},
+      reason: 'NotSupported',
+      field: '`poller.target.http.format`',
+      why: 'not built yet',
+    },
+    {
+      http: { url: 'https://a.test', headers: { Host: { value: 'b' } } },
+      more: {},
+      reason: 'InvalidSpec',
+      field: '`poller.target.http.headers.Host`',
+      why: 'a header of HTTP itself',
+    },
+    {
+      http: {
+        url: 'https://a.test',
+        headers: { a: { valueFrom: { secretKeyRef: { name: 's', key: 'constructor' } } } },
+      },
+      more: { secrets: { s: {} } },
+      reason: 'SecretNotFound',
+      field: '`poller.target.http.headers.a`',
+      why: 'a key that the Secret does not have',
+    },
+    {
+      http: { url: 'https://a.test', tls: { caSecretRef: { name: 's' } } },
+      more: {},
+      reason: 'SecretNotFound',
+      field: '`poller.target.http.tls.caSecretRef`',
+      why: 'a Secret that is not there',
+    },
+  ])('$reason names $field: $why', ({ http, more, reason, field }) => {
+    const attempt = (): unknown => configOf(http, more);
+    expect(attempt).toThrow(
+      expect.objectContaining({ reason, message: expect.stringContaining(field) as string }) as Error,
+    );
+  });
+});
