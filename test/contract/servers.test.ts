@@ -64,18 +64,16 @@ async function createFunction(
   });
 }
 
-/** Sends, receives, deletes; and tells in which region and account the queue is. */
-async function exchangeOneMessage(server: AwsServer): Promise<void> {
+/** Sends, receives and deletes a message. */
+async function exchange(server: AwsServer): Promise<{ arn: unknown; received: unknown[]; deleted: number }> {
   const sqs = clientOf(server);
   const url = await createQueue(sqs, 'orders');
-  const attributes = await sqs.send(
+  const { Attributes } = await sqs.send(
     new GetQueueAttributesCommand({ QueueUrl: url, AttributeNames: ['QueueArn'] }),
   );
-  expect(attributes.Attributes?.['QueueArn']).toBe(queueArn('orders'));
   await sqs.send(new SendMessageCommand({ QueueUrl: url, MessageBody: 'hello' }));
   const { Messages = [] } = await sqs.send(new ReceiveMessageCommand({ QueueUrl: url, WaitTimeSeconds: 1 }));
-  expect(Messages.map((message) => message.Body)).toEqual(['hello']);
-  const deleted = await sqs.send(
+  const { Successful = [] } = await sqs.send(
     new DeleteMessageBatchCommand({
       QueueUrl: url,
       Entries: Messages.map((message, index) => ({
@@ -84,20 +82,26 @@ async function exchangeOneMessage(server: AwsServer): Promise<void> {
       })),
     }),
   );
-  expect(deleted.Successful).toHaveLength(1);
+  return {
+    arn: Attributes?.['QueueArn'],
+    received: Messages.map((message) => message.Body),
+    deleted: Successful.length,
+  };
 }
+
+const exchanged = { arn: queueArn('orders'), received: ['hello'], deleted: 1 };
 
 describe('fauxqs', () => {
   test('passes a message on', async () => {
     await using server = await startFauxqs();
-    await exchangeOneMessage(server);
+    expect(await exchange(server)).toEqual(exchanged);
   });
 });
 
 describe.skipIf(isAbsent('elasticmq'))('ElasticMQ', () => {
   test('passes a message on and holds to the limits of SQS', async () => {
     await using server = await startElasticMq();
-    await exchangeOneMessage(server);
+    expect(await exchange(server)).toEqual(exchanged);
     const sqs = clientOf(server);
     const url = await createQueue(sqs, 'strict');
     const tooMany = sqs.send(new ReceiveMessageCommand({ QueueUrl: url, MaxNumberOfMessages: 11 }));
@@ -130,7 +134,7 @@ describe.skipIf(isAbsent('localemu'))('LocalEmu', () => {
 describe.skipIf(isAbsent('ministack'))('MiniStack', () => {
   test('runs a function, tells its errors apart, and passes a message on', async () => {
     await using server = await startMiniStack();
-    await exchangeOneMessage(server);
+    expect(await exchange(server)).toEqual(exchanged);
     const lambda = lambdaOf(server);
     const source = `export const handler = async (event) => {
       if (event.fail) throw new TypeError('as asked');
