@@ -191,7 +191,10 @@ function summarize(results, servers) {
     if (server.state === 'ready' || server.state === 'preparing') continue;
     const isError = isCI || server.state === 'failed';
     if (isError) failed++;
-    console.log(`${isError ? 'MISSING' : 'SKIPPED'}: what needs ${server.name}. ${server.message.trim()}`);
+    // A missing tool is named in the last line; a failure is told by all that was said.
+    const lines = server.message.trim().split('\n');
+    const reason = server.state === 'missing' ? lines.at(-1) : lines.join('\n');
+    console.log(`${isError ? 'MISSING' : 'SKIPPED'}: what needs ${server.name}. ${reason}`);
   }
   const passed = results.reduce((sum, result) => sum + result.passed, 0);
   const skipped = results.reduce((sum, result) => sum + result.skipped, 0);
