@@ -176,3 +176,10 @@ function headFindings(
 function textOf(value: unknown): string | undefined {
   return typeof value === 'string' ? value : undefined;
 }
+
+/** A problem in one line: path, message, and the value found where the message does not show it. */
+export function problemText(problem: Problem): string {
+  const found =
+    problem.found === undefined || problem.message.includes(problem.found) ? '' : ` (found ${problem.found})`;
+  return `${problem.path === '' ? '' : `${problem.path}: `}${problem.message}${found}`;
+}
