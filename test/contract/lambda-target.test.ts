@@ -1,5 +1,5 @@
 import * as lambdaModel from '@aws-sdk/client-lambda';
-import { describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { AwsClients } from '../../src/aws/clients.ts';
 import { installationIdentity } from '../../src/aws/credentials.ts';
 import { systemClock } from '../../src/lib/clock.ts';
@@ -7,6 +7,10 @@ import type { Invocation, Outcome, Target } from '../../src/poller/ports.ts';
 import { invokeErrors } from '../../src/targets/lambda-outcome.ts';
 import { lambdaTarget, readFunctionTimeoutMs } from '../../src/targets/lambda.ts';
 import { reply, startHttpSink, type HttpSink } from '../support/http-sink.ts';
+import { isAbsent } from '../support/servers/absent.ts';
+import type { AwsServer } from '../support/servers/aws-server.ts';
+import { lambdaZip } from '../support/servers/lambda-zip.ts';
+import { startMiniStack } from '../support/servers/ministack.ts';
 import {
   functionError,
   invokedName,
@@ -281,4 +285,82 @@ test('a server that listens but is not Lambda gives an outcome, never an excepti
   });
   expect((await invoke(target)).kind).toBe('refused');
   await target.close();
+});
+
+// A function that really runs, by an emulator that knows nothing of Sluice.
+describe.skipIf(isAbsent('ministack'))('a real function', () => {
+  const code = `export const handler = async (event) => {
+    const [record] = event.Records;
+    if (record.body === 'throw') throw new TypeError('card 4111');
+    return { batchItemFailures: [{ itemIdentifier: record.messageId }] };
+  };`;
+  const FunctionName = 'orders';
+  let server: AwsServer;
+  let clients: AwsClients;
+
+  beforeAll(async () => {
+    server = await startMiniStack();
+    clients = new AwsClients({
+      version: '0.0.0',
+      clock: systemClock,
+      endpoints: { all: server.endpoint },
+      credentials: async () => server.credentials,
+    });
+    using lease = clients.lambda({ region: server.region, identity: installationIdentity }, 'control');
+    await lease.client.send(
+      new lambdaModel.CreateFunctionCommand({
+        FunctionName,
+        Runtime: 'nodejs22.x',
+        Handler: 'index.handler',
+        Role: `arn:aws:iam::${server.accountId}:role/lambda`,
+        Code: { ZipFile: lambdaZip(code) },
+        Publish: true,
+      }),
+    );
+    await lease.client.send(
+      new lambdaModel.CreateAliasCommand({ FunctionName, Name: 'live', FunctionVersion: '1' }),
+    );
+  });
+  afterAll(async () => {
+    await clients[Symbol.asyncDispose]();
+    await server[Symbol.asyncDispose]();
+  });
+
+  const call = async (functionName: string, body: string): Promise<Outcome> => {
+    const { region } = server;
+    const target = lambdaTarget({ clients, identity: installationIdentity, functionName, region });
+    const event = JSON.stringify({ Records: [{ messageId: 'm-1', body }] });
+    const outcome = await target.invoke({ ...invocation(), event }, new AbortController().signal);
+    await target.close();
+    return outcome;
+  };
+
+  test.each([
+    ['its name', () => FunctionName],
+    ['an alias', () => `${FunctionName}:live`],
+    [
+      'its ARN and version',
+      () => `arn:aws:lambda:${server.region}:${server.accountId}:function:${FunctionName}:1`,
+    ],
+  ])('called by %s gets the event and answers', async (_what, name) => {
+    expect(await call(name(), 'fine')).toMatchObject({
+      kind: 'delivered',
+      statusCode: 200,
+      response: { kind: 'json', value: { batchItemFailures: [{ itemIdentifier: 'm-1' }] } },
+    });
+  });
+
+  test('that throws is a failure that names the type and not the words', async () => {
+    const outcome = await call(FunctionName, 'throw');
+    expect(outcome).toMatchObject({ kind: 'failed', reason: 'FunctionError', functionError: 'Unhandled' });
+    // The type is the emulator's own; Lambda would say TypeError.
+    expect(outcome).toHaveProperty('message', expect.stringMatching(/^orders: [\w.]+$/));
+  });
+
+  test('that does not exist is refused', async () => {
+    expect(await call('no-such-function', 'x')).toMatchObject({
+      kind: 'refused',
+      reason: 'FunctionNotFound',
+    });
+  });
 });
