@@ -276,3 +276,13 @@ function deny(reason: Denied['reason'], message: string): Denied {
 }
 
 const quote = (value: string): string => JSON.stringify(value);
+
+/** As whom what a mapping left at AWS is cleaned up; the installation's own identity where there is no class. */
+export function identityForRelease(
+  mapping: EventSourceMapping,
+  mappingClass: MappingClass | undefined,
+): Identity {
+  const roleARN = mappingClass?.spec.aws?.identity === 'Role' ? mappingClass.spec.aws.roleARN : undefined;
+  if (roleARN === undefined) return { kind: 'Installation' };
+  return { kind: 'Role', roleARN: expandNamespace(roleARN, namespaceOf(mapping)) };
+}

@@ -28,6 +28,8 @@ export type ReconcilerEvent = { readonly mapping: MappingRef } &
         /** What is stored now: type, status and reason of each condition. */
         readonly conditions: readonly ConditionView[];
       }
+    /** A pass could not be finished, for what has to do with Kubernetes; the queue tries again. */
+    | { readonly kind: 'pass-failed'; readonly message: string }
     /** A condition got another status or reason; it is stored already. */
     | {
         readonly kind: 'condition-changed';
@@ -150,6 +152,7 @@ export function kubernetesEvent(event: ReconcilerEvent): KubernetesEvent | undef
       return conditionEvent(event.condition);
     case 'pass-started':
     case 'pass-ended':
+    case 'pass-failed':
     case 'condition-removed':
     case 'step-failed':
     case 'request-handled':

@@ -9,8 +9,9 @@
 import { effective } from '../api/effective.ts';
 import type { EventSourceMapping } from '../api/mapping.ts';
 import { pauseScope } from '../api/meta.ts';
+import { messageOf } from '../lib/errors.ts';
 import { converge, type Step } from './converge.ts';
-import type { PassResult } from './events.ts';
+import type { ConditionView, PassResult } from './events.ts';
 import { handOver, letGo } from './let-go.ts';
 import { gateOf } from './obstacle.ts';
 import { hasFinalizer, refOf, type Next, type ReconcilerDeps } from './pass.ts';
@@ -23,29 +24,33 @@ export async function reconcile(deps: ReconcilerDeps, key: string, signal: Abort
   const about = refOf(mapping);
   const startedMs = deps.clock.monotonic();
   deps.emit({ kind: 'pass-started', mapping: about, mode: mapping.spec.mode });
+  try {
+    const { next, conditions } = await pass(deps, key, mapping, signal);
+    const durationMs = deps.clock.monotonic() - startedMs;
+    deps.emit({ kind: 'pass-ended', mapping: about, result: results[next.kind], durationMs, conditions });
+    return next;
+  } catch (error) {
+    deps.emit({ kind: 'pass-failed', mapping: about, message: messageOf(error) });
+    throw error;
+  }
+}
 
+async function pass(
+  deps: ReconcilerDeps,
+  key: string,
+  mapping: EventSourceMapping,
+  signal: AbortSignal,
+): Promise<{ readonly next: Next; readonly conditions: readonly ConditionView[] }> {
   const admission = deps.classes.admit(mapping);
   const mappingClass = admission.kind === 'admitted' ? admission.class : undefined;
   const inForce = effective(mapping.spec, { class: mappingClass?.spec });
   const step = await stepOf(deps, key, mapping, admission, inForce, signal);
-  const conditions =
-    step === undefined
-      ? []
-      : await recordStatus(
-          deps,
-          {
-            mapping,
-            situation: step.situation,
-            effective: inForce,
-            className: mappingClass?.metadata.name ?? mapping.spec.className ?? mapping.status?.className,
-          },
-          signal,
-        );
-
-  const next: Next = step?.next ?? { kind: 'done' };
-  const durationMs = deps.clock.monotonic() - startedMs;
-  deps.emit({ kind: 'pass-ended', mapping: about, result: results[next.kind], durationMs, conditions });
-  return next;
+  // The object may go: a status would only meet nobody.
+  if (step === undefined) return { next: { kind: 'done' }, conditions: [] };
+  // The last class that admitted it: what is left at AWS is cleaned up through it.
+  const className = mappingClass?.metadata.name ?? mapping.status?.className;
+  const input = { mapping, situation: step.situation, effective: inForce, className };
+  return { next: step.next, conditions: await recordStatus(deps, input, signal) };
 }
 
 const results = { done: 'success', after: 'requeue_after', retry: 'error' } as const satisfies Readonly<

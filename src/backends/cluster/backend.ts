@@ -4,23 +4,10 @@
  * yet. Reports of members whose Lease has run out count for nothing.
  */
 import { isReason, type Reason } from '../../api/conditions.ts';
-import type { ReportedHealth, ReportEntry } from '../../api/report.ts';
+import type { ReportedHealth } from '../../api/report.ts';
 import type { Backend, Facts, Health, Observation, Subject } from '../../controller/backend.ts';
 import { ownerOf } from '../../fleet/assignment.ts';
-
-/** What one live member reports of one mapping. */
-export interface MemberEntry {
-  readonly member: string;
-  readonly entry: ReportEntry;
-}
-
-/** The fleet as seen now. */
-export interface FleetView {
-  /** Identities of the live members of a pool. */
-  liveMembers(pool: string): readonly string[];
-  /** What live members, of any pool, report of the mapping with this uid; sorted by member. */
-  entriesOf(uid: string): readonly MemberEntry[];
-}
+import type { FleetView, MemberEntry } from '../../fleet/fleet-view.ts';
 
 /** Reasons of a member that no retry of its own mends; with others it goes on trying. */
 const lasting: ReadonlySet<Reason> = new Set<Reason>([

@@ -1,0 +1,326 @@
+/**
+ * `sluice controller`: keeps AWS mappings in step and sums up the status of all mappings. Any number may run; the
+ * leader works, the others keep their caches warm. On losing leadership the process ends with an error, so that
+ * nothing of what it had in hand can go on.
+ */
+import { randomBytes } from 'node:crypto';
+import { hostname } from 'node:os';
+import { z } from 'zod';
+import { checkSpec } from '../api/check.ts';
+import { apiVersion, group, resources } from '../api/meta.ts';
+import type { EventSourceMapping } from '../api/mapping.ts';
+import { AwsClients } from '../aws/clients.ts';
+import { ClusterBackend } from '../backends/cluster/backend.ts';
+import { kubernetesEvent, type Emit } from '../controller/events.ts';
+import { refOf } from '../controller/pass.ts';
+import { startHttpServer } from '../http/server.ts';
+import { ApiClient } from '../kube/api-client.ts';
+import { EventRecorder } from '../kube/event-recorder.ts';
+import { loadAccess } from '../kube/kube-config.ts';
+import { LeaderElector } from '../kube/leader-election.ts';
+import { leaseAccess } from '../kube/lease.ts';
+import { KubeMappingStore } from '../kube/mapping-store.ts';
+import { keyOf } from '../kube/resource.ts';
+import { systemClock } from '../lib/clock.ts';
+import { messageOf } from '../lib/errors.ts';
+import { anySignal, TaskGroup } from '../lib/lifecycle.ts';
+import { createLog } from '../telemetry/log.ts';
+import { Metrics } from '../telemetry/metrics.ts';
+import { narrateController } from '../telemetry/narrate-controller.ts';
+import { exportWorkQueue, narrateKube } from '../telemetry/narrate-kube.ts';
+import { classBook } from './class-book.ts';
+import { clusterCache } from './cluster-cache.ts';
+import { exitCodes, UsageError, type Command, type Io } from './command.ts';
+import { commonOptions, integerType, listType, optionsHelp, parseOptions, type Options } from './config.ts';
+import { awsFromEnv } from './engine.ts';
+import { managedBackend } from './managed.ts';
+import { ReconcileLoop } from './reconcile-loop.ts';
+import { patternProblem } from './run-files.ts';
+import { sluiceVersion } from './version.ts';
+
+const options = {
+  ...commonOptions,
+  'cluster-id': {
+    type: z.string().min(1).max(64),
+    value: 'ID',
+    help: 'Name of this cluster, unique among those that share AWS accounts; part of tags and external ids. Required.',
+  },
+  namespace: {
+    type: z.string().min(1).max(63).optional(),
+    value: 'NAME',
+    help: 'Namespace of Leases and reports. Default: that of the kubeconfig context or of the pod.',
+  },
+  'watch-namespaces': {
+    type: listType,
+    value: 'LIST',
+    multiple: true,
+    help: 'Serve mappings of these namespaces only. Default: all.',
+  },
+  kubeconfig: {
+    type: z.string().optional(),
+    value: 'FILE',
+    help: 'Cluster and credentials. Default: KUBECONFIG, ~/.kube/config, or the ServiceAccount of the pod.',
+  },
+  identity: {
+    type: z.string().min(1).max(253).optional(),
+    value: 'NAME',
+    help: "This process in leader election and Events. Default: the host's name and a random part.",
+  },
+  'metrics-address': {
+    type: z.string().default(':8080'),
+    value: 'HOST:PORT',
+    help: 'Where /metrics, /healthz and /readyz listen. Default `:8080`.',
+  },
+  'leader-elect': {
+    type: z.enum(['true', 'false']).default('true'),
+    value: 'BOOL',
+    help: 'Work only while holding the Lease `sluice-controller`: true or false. Default true.',
+  },
+  'lease-duration-seconds': {
+    type: integerType(1, 600, 15),
+    value: 'N',
+    help: 'How long others wait for a silent leader, in seconds. Default 15.',
+  },
+  'renew-deadline-seconds': {
+    type: integerType(1, 600, 10),
+    value: 'N',
+    help: 'How long the leader goes on without renewing, in seconds; less than the lease duration. Default 10.',
+  },
+  'retry-period-seconds': {
+    type: integerType(1, 600, 2),
+    value: 'N',
+    help: 'Time between two attempts to take or renew the Lease, in seconds. Default 2.',
+  },
+  workers: {
+    type: integerType(1, 100, 4),
+    value: 'N',
+    help: 'Mappings that are reconciled at the same time. Default 4.',
+  },
+  'drift-check-seconds': {
+    type: integerType(10, 86_400, 600),
+    value: 'N',
+    help: 'How often a settled AWS mapping is compared with its spec, in seconds. Default 600.',
+  },
+  'aws-requests-per-second': {
+    type: integerType(1, 15, 5),
+    value: 'N',
+    help: 'Calls of the control plane of AWS Lambda per second, of the 15 that an account and Region have. Default 5.',
+  },
+} as const satisfies Options;
+
+export const controllerCommand: Command = {
+  name: 'controller',
+  summary: 'Keep AWS mappings in step and sum up the status of all mappings.',
+  help: `Usage: sluice controller --cluster-id ID [options]
+
+Reconciles EventSourceMappings: creates, updates and deletes live AWS mappings (\`mode: Managed\`), and sums up what
+pollers report (\`mode: Poller\`). Run two for availability; the leader works. AWS is called with the usual environment
+and credentials chain of the SDK.
+
+Examples:
+  sluice controller --cluster-id prod-eu
+  sluice controller --cluster-id dev --kubeconfig ~/.kube/config --namespace sluice-system --leader-elect false
+
+Options:
+${optionsHelp(options)}
+Exit status: 0 after SIGTERM, 1 when leadership was lost or the cluster cannot be reached at the start.
+`,
+  run: runController,
+};
+
+async function runController(argv: readonly string[], io: Io): Promise<number> {
+  const { values } = await parseOptions(options, argv, io.env);
+  const times = {
+    leaseDurationMs: values['lease-duration-seconds'] * 1000,
+    renewDeadlineMs: values['renew-deadline-seconds'] * 1000,
+    retryPeriodMs: values['retry-period-seconds'] * 1000,
+  };
+  const version = sluiceVersion();
+  const clock = systemClock;
+  const random = Math.random;
+  const identity = values.identity ?? `${hostname()}_${randomBytes(4).toString('hex')}`;
+  const log = createLog(values['log-level'], (line) => void io.out(line), {
+    component: 'controller',
+    identity,
+  });
+  const metrics = new Metrics({ processMetrics: true });
+  metrics.set('sluice_build_info', { version, node: process.version }, 1);
+  metrics.set(
+    'controller_runtime_max_concurrent_reconciles',
+    { controller: 'eventsourcemapping' },
+    values.workers,
+  );
+  const kube = narrateKube({ metrics, log });
+
+  const access = await loadAccess({ kubeconfig: values.kubeconfig });
+  const namespace = values.namespace ?? access.namespace;
+  const api = new ApiClient({
+    access,
+    clock,
+    observe: kube.request,
+    userAgent: `sluice-controller/${version}`,
+  });
+  const elector = electorOf(() => ({
+    lease: leaseAccess(api, namespace, 'sluice-controller', Math.max(1000, times.renewDeadlineMs / 2)),
+    name: 'sluice-controller',
+    identity,
+    clock,
+    random,
+    times,
+    observe: kube.election,
+  }));
+
+  // Reading and recording go on while the workers wind up.
+  const background = new AbortController();
+  const tasks = new TaskGroup((error) =>
+    log.error('A task ended with an error', { detail: messageOf(error) }),
+  );
+  const recorder = new EventRecorder({
+    api,
+    clock,
+    random,
+    reportingController: `${group}/controller`,
+    reportingInstance: identity.slice(0, 128),
+  });
+  const tell = narrateController({ metrics, log });
+  const emit: Emit = (event) => {
+    tell(event);
+    const content = kubernetesEvent(event);
+    if (content === undefined) return;
+    const { namespace: of, name, uid } = event.mapping;
+    recorder.record({
+      regarding: { apiVersion, kind: resources.mapping.kind, namespace: of, name, uid },
+      ...content,
+    });
+  };
+
+  /** Keys go here; nowhere while this process does not lead, since a new leader looks at everything anyway. */
+  let loop: ReconcileLoop | undefined;
+  const enqueue = (keys: Iterable<string>): void => {
+    for (const key of keys) loop?.queue.add(key);
+  };
+  const cache = clusterCache({
+    api,
+    clock,
+    random,
+    observe: kube.reflector,
+    namespace,
+    watchNamespaces: values['watch-namespaces'],
+    enqueue,
+    onUnreadable: (name, message) => log.warn('Could not read a report', { report: name, detail: message }),
+    onGone: (mapping) => {
+      loop?.queue.forget(keyOf(mapping));
+      emit({ kind: 'forgotten', mapping: refOf(mapping) });
+    },
+  });
+  for (const reflector of Object.values(cache.reflectors)) tasks.run(() => reflector.run(background.signal));
+  tasks.run(() => cache.live.run(background.signal));
+  tasks.run(() => recorder.run(background.signal));
+  metrics.onCollect('sluice_members', (set) => {
+    for (const [pool, members] of Map.groupBy(cache.live.list(), (member) => member.pool))
+      set({ pool }, members.length);
+  });
+  metrics.onCollect('sluice_reflector_last_contact_seconds', (set) => {
+    for (const [name, reflector] of Object.entries(cache.reflectors)) {
+      set({ resource: name }, Math.max(0, reflector.stalenessMs / 1000));
+    }
+  });
+
+  await using clients = new AwsClients({ version, clock, ...awsFromEnv(io.env) });
+  const lead = async (leading: AbortSignal): Promise<void> => {
+    const current = new ReconcileLoop({
+      deps: {
+        store: new KubeMappingStore(api, cache.stored),
+        classes: classBook(cache),
+        backends: {
+          Managed: managedBackend({
+            clusterID: values['cluster-id'],
+            clients,
+            clock,
+            recheckMs: values['drift-check-seconds'] * 1000,
+            requestsPerSecond: values['aws-requests-per-second'],
+          }),
+          Poller: new ClusterBackend(cache.fleet),
+        },
+        clock,
+        emit,
+        problemsOf,
+      },
+      random,
+      workers: values.workers,
+      observe: kube.queue,
+      onError: (key, message) => log.debug('Will try the mapping again', { mapping: key, detail: message }),
+    });
+    exportWorkQueue(metrics, current.queue.name, () => current.queue.snapshot());
+    loop = current;
+    enqueue(cache.mappings().map(keyOf));
+    try {
+      await current.run(leading);
+    } finally {
+      loop = undefined;
+    }
+  };
+
+  let synced = false;
+  await using server = await startHttpServer(
+    {
+      metrics: () => metrics.text(),
+      live: () => ({ ok: true, detail: 'ok' }),
+      ready: () => ({
+        ok: synced && !io.signal.aborted,
+        detail: synced ? 'ok' : 'waiting for the first list of objects',
+      }),
+    },
+    values['metrics-address'],
+  );
+  log.info('Started', {
+    version,
+    namespace,
+    metrics: `${server.url}/metrics`,
+    cluster: values['cluster-id'],
+  });
+
+  let lost = false;
+  const stopped = Promise.withResolvers<boolean>();
+  if (io.signal.aborted) stopped.resolve(false);
+  else io.signal.addEventListener('abort', () => stopped.resolve(false), { once: true });
+  if (await Promise.race([cache.synced(), stopped.promise])) {
+    synced = true;
+    if (values['leader-elect'] === 'false') await lead(io.signal);
+    else {
+      const stop = new AbortController();
+      await elector.run(
+        async (leading) => {
+          await lead(leading);
+          lost = !io.signal.aborted;
+          stop.abort();
+        },
+        anySignal(io.signal, stop.signal),
+      );
+    }
+  }
+
+  if (lost) log.error('Leadership was lost: ending, so that nothing that was in hand can go on');
+  background.abort();
+  await tasks.drained();
+  await api.close();
+  log.info('Stopped');
+  return lost ? exitCodes.failed : exitCodes.ok;
+}
+
+function electorOf(make: () => ConstructorParameters<typeof LeaderElector>[0]): LeaderElector {
+  try {
+    return new LeaderElector(make());
+  } catch (error) {
+    // Times that cannot work are the command line's fault.
+    throw error instanceof RangeError ? new UsageError(error.message) : error;
+  }
+}
+
+/** Patterns are AWS's to judge in Managed mode: it may know operators that this release does not. */
+function problemsOf(spec: EventSourceMapping['spec']): readonly string[] {
+  return checkSpec(spec, {
+    now: systemClock.now(),
+    ...(spec.mode === 'Poller' ? { patternProblem } : {}),
+  }).map(({ message }) => message);
+}
