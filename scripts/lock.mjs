@@ -68,10 +68,12 @@ function heldBy(file) {
   const holder = read(file);
   // An empty file is one being written; give its writer a moment.
   if (age < 2_000 || (age < STALE_MS && isAlive(Number(holder)))) return holder || 'unknown';
-  // Renamed first, so that of several that saw it stale only one removes it and no fresh lock is hit.
+  // Several may have seen it stale, and the first of them may hold a fresh one by now: what was moved away is looked
+  // at again, and put back if it is not the stale one.
   const grave = `${file}.${process.pid}`;
   try {
     fs.renameSync(file, grave);
+    if (read(grave) !== holder) fs.linkSync(grave, file);
     fs.rmSync(grave, { force: true });
   } catch {
     // Somebody else was quicker.
