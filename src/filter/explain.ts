@@ -76,18 +76,17 @@ function explainRule(rule: Rule, event: unknown): RuleExplanation {
 }
 
 function explainKey(condition: Condition, values: readonly unknown[], event: unknown): KeyExplanation {
-  const compiled = compileCondition(condition);
-  const accepted = values.find(compiled.accepts);
-  const isMet = values.length === 0 ? compiled.acceptsAbsence : values.some(compiled.accepts);
-  const found = values.slice(0, mostFound).map(describeLeaf);
-  const more = values.length > mostFound ? ` and ${values.length - mostFound} more` : '';
-  const shown = isMet ? describeLeaf(accepted) : `${found.join(', ')}${more}`;
+  const { accepts, acceptsAbsence } = compileCondition(condition);
+  const accepted = values.filter(accepts).slice(0, 1);
+  const shown = (accepted.length > 0 ? accepted : values.slice(0, mostFound)).map(describeLeaf);
+  const more =
+    accepted.length === 0 && values.length > mostFound ? ` and ${values.length - mostFound} more` : '';
   return {
     key: condition.path,
-    met: isMet,
+    met: values.length === 0 ? acceptsAbsence : accepted.length > 0,
     allowed: describeCondition(condition),
-    found,
-    reason: values.length === 0 ? whyNothing(condition.path, event) : `found ${shown}`,
+    found: values.slice(0, mostFound).map(describeLeaf),
+    reason: values.length === 0 ? whyNothing(condition.path, event) : `found ${shown.join(', ')}${more}`,
   };
 }
 

@@ -20,7 +20,7 @@ export const patternLimits = {
   /** Conditions over all rules. */
   conditions: 20_000,
   /**
-   * Prefixes of the wildcards of one leaf that one text can match at once. EventBridge refuses
+   * Prefixes of one wildcard that one text can match at once. EventBridge refuses
    * `*:*:*:*:*:event-bus/*` (11) and takes the guide's longest sample (7); event-ruler's guide suggests 10.
    */
   wildcardComplexity: 10,
@@ -159,25 +159,19 @@ function addCondition(condition: Condition, drafts: Draft[]): void {
 function readCondition(values: readonly unknown[], path: string): Condition {
   if (values.length === 0) throw new PatternFault(path, 'must not be an empty array');
   const alternatives = values.map((value, index) => parseAlternative(value, `${path}[${index}]`));
-  const condition = { path, alternatives };
-  checkWildcards(condition);
-  return condition;
+  for (const [index, alternative] of alternatives.entries()) checkWildcards(alternative, `${path}[${index}]`);
+  return { path, alternatives };
 }
 
-function checkWildcards(condition: Condition): void {
-  const wildcards = condition.alternatives.flatMap(wildcardsOf);
-  if (wildcards.length === 0) return;
-  if (
-    wildcardComplexity(wildcards, patternLimits.wildcardComplexity + 1) > patternLimits.wildcardComplexity
-  ) {
+function checkWildcards(alternative: Alternative, path: string): void {
+  if (alternative.kind === 'anything-but') {
+    for (const excluded of alternative.of) checkWildcards(excluded, path);
+  } else if (alternative.kind === 'wildcard') {
+    const { wildcardComplexity: most } = patternLimits;
+    if (wildcardComplexity(alternative.wildcard, most + 1) <= most) return;
     throw new PatternFault(
-      condition.path,
-      'is too complex: it must have fewer `*`, or fewer repeated characters after a `*`',
+      path,
+      'has too complex a wildcard: it must have fewer `*`, or fewer repeated characters after a `*`',
     );
   }
-}
-
-function wildcardsOf(alternative: Alternative): { readonly pieces: readonly string[] }[] {
-  if (alternative.kind === 'wildcard') return [alternative.wildcard];
-  return alternative.kind === 'anything-but' ? alternative.of.flatMap(wildcardsOf) : [];
 }

@@ -57,47 +57,45 @@ export function matchesWildcard(wildcard: Wildcard, text: string, meter?: Meter)
 }
 
 /**
- * The most prefixes of these patterns that one text can match at once: event-ruler's measure of how much work a text
+ * The most prefixes of the pattern that one text can match at once: event-ruler's measure of how much work a text
  * can cause it. Stops counting at `limit`, and after a fixed amount of work.
  */
-export function wildcardComplexity(patterns: readonly Wildcard[], limit: number): number {
-  const tokens = patterns.map(tokensOf);
-  const alphabet = new Set<string | undefined>([undefined]);
-  for (const pattern of tokens) for (const token of pattern) if (token !== '*any') alphabet.add(token);
-  // States are positions in the patterns; the text starts with the quote that event-ruler puts around strings.
-  const start = tokens.map(() => [0]);
+export function wildcardComplexity(wildcard: Wildcard, limit: number): number {
+  const tokens = tokensOf(wildcard);
+  // Characters that the pattern does not name all act alike; `undefined` stands for them.
+  const alphabet = new Set<string | undefined>(tokens).add(undefined);
+  alphabet.delete(star);
+  // A state is the list of positions, each a number of tokens matched so far.
   const seen = new Set<string>();
-  const queue = [start];
+  const queue: (readonly number[])[] = [[0]];
   let most = 0;
   let work = 100_000;
   for (let state = queue.shift(); state !== undefined && work > 0; state = queue.shift()) {
     for (const char of alphabet) {
       work -= 1;
-      const next = state.map((positions, index) => advance(tokens[index] ?? [], positions, char));
-      const count = next.reduce((sum, positions) => sum + positions.length, 0);
-      most = Math.max(most, count);
+      const next = advance(tokens, state, char);
+      most = Math.max(most, next.length);
       if (most >= limit) return limit;
-      const key = next.map((positions) => positions.join(',')).join(';');
-      if (count > 0 && !seen.has(key)) {
-        seen.add(key);
-        queue.push(next);
-      }
+      const key = next.join(',');
+      if (next.length === 0 || seen.has(key)) continue;
+      seen.add(key);
+      queue.push(next);
     }
   }
   return most;
 }
 
-function tokensOf(wildcard: Wildcard): string[] {
-  const tokens = ['"'];
-  wildcard.pieces.forEach((piece, index) => {
-    if (index > 0) tokens.push('*any');
-    tokens.push(...piece.split(''));
-  });
-  tokens.push('"');
-  return tokens;
+const star = 'any';
+
+/** event-ruler puts quotes around strings; they count like other characters. */
+function tokensOf(wildcard: Wildcard): readonly string[] {
+  return [
+    '"',
+    ...wildcard.pieces.flatMap((piece, index) => [...(index > 0 ? [star] : []), ...piece.split('')]),
+    '"',
+  ];
 }
 
-/** One step of the pattern's automaton; a position is the number of tokens matched so far. */
 function advance(
   tokens: readonly string[],
   positions: readonly number[],
@@ -107,10 +105,10 @@ function advance(
   const add = (position: number): void => {
     next.add(position);
     // A star may stand for nothing.
-    if (tokens[position] === '*any') next.add(position + 1);
+    if (tokens[position] === star) next.add(position + 1);
   };
   for (const position of positions) {
-    if (position > 0 && tokens[position - 1] === '*any') add(position);
+    if (position > 0 && tokens[position - 1] === star) add(position);
     if (char !== undefined && tokens[position] === char) add(position + 1);
   }
   return [...next].sort((a, b) => a - b);
