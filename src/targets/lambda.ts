@@ -90,7 +90,10 @@ export async function readFunctionTimeoutMs(
   using lease = clients.lambda({ region, identity }, 'control');
   try {
     const command = new GetFunctionConfigurationCommand({ FunctionName: functionName });
-    const { Timeout } = await lease.client.send(command, { abortSignal: signal });
+    // Nice to have: a slow control plane must not hold up the start of a mapping.
+    const { Timeout } = await withDeadline(clients.clock, 5_000, signal, (abortSignal) =>
+      lease.client.send(command, { abortSignal }),
+    );
     return Timeout === undefined ? undefined : Timeout * 1000;
   } catch {
     return undefined;
