@@ -208,30 +208,28 @@ export class FakeKubeApi implements Pick<
       change.path.startsWith(path.slice(0, path.lastIndexOf('/'))) &&
       inCollection(path, change.path) &&
       selected(change.object, query);
-    if (from < this.#oldest) {
-      watcher.lines.push(line('ERROR', expired), 'end');
-      return this.#read(watcher, query, options.signal, wanted);
-    }
+    // From this moment on, whenever the reader begins to read.
+    const listener = (change: Change): void => {
+      if (wanted(change)) watcher.lines.push(line(change.type, change.object));
+      watcher.wake();
+    };
+    if (from < this.#oldest) watcher.lines.push(line('ERROR', expired), 'end');
     for (const change of this.#history) {
       if (change.revision > from && wanted(change)) watcher.lines.push(line(change.type, change.object));
     }
-    return this.#read(watcher, query, options.signal, wanted);
+    this.#listeners.add(listener);
+    return this.#read(watcher, query, options.signal, listener);
   }
 
   async *#read(
     watcher: Watcher,
     query: FakeRequest['query'],
     signal: AbortSignal,
-    wanted: (change: Change) => boolean,
+    listener: (change: Change) => void,
   ): AsyncGenerator<string> {
     const done = new AbortController();
-    const listener = (change: Change): void => {
-      if (wanted(change)) watcher.lines.push(line(change.type, change.object));
-      watcher.wake();
-    };
     const stop = (): void => watcher.wake();
     this.#watchers.add(watcher);
-    this.#listeners.add(listener);
     signal.addEventListener('abort', stop, { once: true });
     const seconds = query['timeoutSeconds'];
     const timing = this.#time(
