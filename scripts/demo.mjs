@@ -13,6 +13,7 @@ await runScript(async () => {
   const node = await setup();
   const needsCluster = args.includes('--cluster') && !args.includes('--help');
   const env = needsCluster ? { KUBELAB_BIN: await prepareControlPlane() } : {};
-  await runFile(node, path.join(root, 'src', 'cli', 'main.ts'), ['demo', ...args], { env });
+  const file = needsCluster ? path.join(root, 'scripts', 'demo-cluster.ts') : path.join(root, 'src', 'cli', 'main.ts');
+  await runFile(node, file, needsCluster ? args : ['demo', ...args], { env });
   return process.exitCode;
 });
