@@ -27,7 +27,8 @@ export interface Option<T = unknown> {
 export type Options = Readonly<Record<string, Option>>;
 export type Values<O extends Options> = { readonly [K in keyof O]: z.output<O[K]['type']> };
 
-const camel = (flag: string): string => flag.replaceAll(/-([a-z])/g, (_, letter: string) => letter.toUpperCase());
+const camel = (flag: string): string =>
+  flag.replaceAll(/-([a-z])/g, (_, letter: string) => letter.toUpperCase());
 const variable = (flag: string): string => `SLUICE_${flag.replaceAll('-', '_').toUpperCase()}`;
 
 /** A switch: present or absent as a flag; `true` or `false` elsewhere. */
@@ -55,7 +56,11 @@ export const listType = z
 
 /** Options of every command that runs for long. */
 export const commonOptions = {
-  config: { type: z.string().optional(), value: 'FILE', help: 'Read options from a YAML or JSON file; flags and environment win.' },
+  config: {
+    type: z.string().optional(),
+    value: 'FILE',
+    help: 'Read options from a YAML or JSON file; flags and environment win.',
+  },
   'log-level': {
     type: z.enum(['debug', 'info', 'warn', 'error']).default('info'),
     value: 'LEVEL',
@@ -78,7 +83,8 @@ export async function parseOptions<O extends Options>(
     throw new UsageError(`unexpected argument \`${parsed.positionals[positionals] ?? ''}\``);
   }
   const file = typeof parsed.values['config'] === 'string' ? parsed.values['config'] : env['SLUICE_CONFIG'];
-  const fromFile = file === undefined || options['config'] === undefined ? {} : await readConfigFile(file, options);
+  const fromFile =
+    file === undefined || options['config'] === undefined ? {} : await readConfigFile(file, options);
   const values: Record<string, unknown> = {};
   for (const [flag, option] of Object.entries(options)) {
     const [raw, where] = first(
@@ -89,7 +95,9 @@ export async function parseOptions<O extends Options>(
     const result = option.type.safeParse(raw);
     if (!result.success) {
       const found = raw === undefined ? 'is required' : `found ${JSON.stringify(raw)}`;
-      throw new UsageError(`${where || `\`--${flag}\``}: ${found}: ${result.error.issues[0]?.message ?? 'invalid'}`);
+      throw new UsageError(
+        `${where || `\`--${flag}\``}: ${found}: ${result.error.issues[0]?.message ?? 'invalid'}`,
+      );
     }
     values[flag] = result.data;
   }
@@ -97,7 +105,10 @@ export async function parseOptions<O extends Options>(
   return { values: values as Values<O>, positionals: parsed.positionals };
 }
 
-function parseFlags(options: Options, argv: readonly string[]): { values: Record<string, unknown>; positionals: string[] } {
+function parseFlags(
+  options: Options,
+  argv: readonly string[],
+): { values: Record<string, unknown>; positionals: string[] } {
   try {
     return parseArgs({
       args: [...argv],
@@ -131,7 +142,9 @@ async function readConfigFile(file: string, options: Options): Promise<Record<st
   const known = new Set(Object.keys(options).map(camel));
   for (const key of Object.keys(record.data)) {
     if (!known.has(key)) {
-      throw new UsageError(`unknown option \`${key}\` in ${file}; allowed: ${[...known].toSorted().join(', ')}`);
+      throw new UsageError(
+        `unknown option \`${key}\` in ${file}; allowed: ${[...known].toSorted().join(', ')}`,
+      );
     }
   }
   return record.data;

@@ -21,10 +21,21 @@ import { readManifests } from './run-files.ts';
 import { parseServices, startLocal } from './run.ts';
 
 const options = {
-  duration: { type: integerType(1, 3600, 20), value: 'SECONDS', help: 'How long messages are produced, in seconds. Default 20.' },
-  rate: { type: integerType(1, 2000, 100), value: 'N', help: 'Messages a second, over both queues. Default 100.' },
+  duration: {
+    type: integerType(1, 3600, 20),
+    value: 'SECONDS',
+    help: 'How long messages are produced, in seconds. Default 20.',
+  },
+  rate: {
+    type: integerType(1, 2000, 100),
+    value: 'N',
+    help: 'Messages a second, over both queues. Default 100.',
+  },
   json: { type: switchType, help: 'Print nothing but one line of JSON at the end.' },
-  cluster: { type: switchType, help: 'Run in a real control plane (etcd and kube-apiserver on this machine) instead of without one.' },
+  cluster: {
+    type: switchType,
+    help: 'Run in a real control plane (etcd and kube-apiserver on this machine) instead of without one.',
+  },
 } as const satisfies Options;
 
 export const demoCommand: Command = {
@@ -80,7 +91,9 @@ async function runDemo(argv: readonly string[], io: Io): Promise<number> {
   await using consumer = await startConsumer({ random: Math.random, now: () => clock.now() }, routes);
   const manifests = [join(examples, 'sqs-http/mapping.yaml'), join(examples, 'sqs-fifo-http/mapping.yaml')];
   await using runtime = values.cluster
-    ? await (await import('./demo/cluster.ts')).startCluster({ stage, consumerUrl: consumer.url, manifests, say }, io.signal)
+    ? await (
+        await import('./demo/cluster.ts')
+      ).startCluster({ stage, consumerUrl: consumer.url, manifests, say }, io.signal)
     : await startHere(stage, consumer.url, manifests, io.signal);
   for (const note of runtime.notes) await say(`${note}\n`);
   await say('\n');
@@ -100,7 +113,12 @@ async function runDemo(argv: readonly string[], io: Io): Promise<number> {
     }
   })();
   try {
-    await produce({ clock, sqs: stage.sqs }, lines, { rate: values.rate, durationMs: values.duration * 1000 }, io.signal);
+    await produce(
+      { clock, sqs: stage.sqs },
+      lines,
+      { rate: values.rate, durationMs: values.duration * 1000 },
+      io.signal,
+    );
     await settled(stage, ledgers, io.signal);
   } finally {
     stopView.abort();
@@ -114,25 +132,30 @@ async function runDemo(argv: readonly string[], io: Io): Promise<number> {
   } else {
     await io.out(endText(result));
   }
-  return result.lost === 0 && result.leaked === 0 && result.outOfOrder === 0 ? exitCodes.ok : exitCodes.failed;
+  return result.lost === 0 && result.leaked === 0 && result.outOfOrder === 0
+    ? exitCodes.ok
+    : exitCodes.failed;
 }
 
-async function startHere(stage: Stage, consumerUrl: string, manifests: readonly string[], signal: AbortSignal): Promise<Runtime> {
+async function startHere(
+  stage: Stage,
+  consumerUrl: string,
+  manifests: readonly string[],
+  signal: AbortSignal,
+): Promise<Runtime> {
   const address = new URL(consumerUrl).host;
   // The view is on the terminal: only what a person must know may come between.
   const log = createLog('error', (line) => void process.stderr.write(line), { component: 'demo' });
-  const local = await startLocal(
-    {
-      log,
-      env: stage.env,
-      services: parseServices([`orders-consumer=${address}`, `payments-consumer=${address}`]),
-      accountID: undefined,
-      metricsAddress: '127.0.0.1:0',
-      drainReceiveMs: 1000,
-      bufferBytes: 128 * 1024 * 1024,
-      concurrencyCeiling: 100,
-    },
-  );
+  const local = await startLocal({
+    log,
+    env: stage.env,
+    services: parseServices([`orders-consumer=${address}`, `payments-consumer=${address}`]),
+    accountID: undefined,
+    metricsAddress: '127.0.0.1:0',
+    drainReceiveMs: 1000,
+    bufferBytes: 128 * 1024 * 1024,
+    concurrencyCeiling: 100,
+  });
   await local.apply(await readManifests(manifests), signal);
   return {
     notes: [
@@ -150,20 +173,39 @@ async function startHere(stage: Stage, consumerUrl: string, manifests: readonly 
 
 async function startStage(): Promise<Stage> {
   const { buildApp } = await import('fauxqs').catch((error: unknown) => {
-    throw new SluiceError('NotSupported', `the demo runs in a checkout, where the embedded SQS server is installed: ${messageOf(error)}`, never);
+    throw new SluiceError(
+      'NotSupported',
+      `the demo runs in a checkout, where the embedded SQS server is installed: ${messageOf(error)}`,
+      never,
+    );
   });
   const app = buildApp({ logger: false });
   const endpoint = await app.listen({ port: 0, host: '127.0.0.1' });
-  const env = { AWS_ENDPOINT_URL: endpoint, AWS_REGION: region, AWS_ACCESS_KEY_ID: 'demo', AWS_SECRET_ACCESS_KEY: 'demo' };
+  const env = {
+    AWS_ENDPOINT_URL: endpoint,
+    AWS_REGION: region,
+    AWS_ACCESS_KEY_ID: 'demo',
+    AWS_SECRET_ACCESS_KEY: 'demo',
+  };
   Object.assign(process.env, { AWS_ACCESS_KEY_ID: 'demo', AWS_SECRET_ACCESS_KEY: 'demo' });
-  const sqs = new SQSClient({ endpoint, region, credentials: { accessKeyId: 'demo', secretAccessKey: 'demo' } });
+  const sqs = new SQSClient({
+    endpoint,
+    region,
+    credentials: { accessKeyId: 'demo', secretAccessKey: 'demo' },
+  });
   const create = async (name: string, attributes: Record<string, string>): Promise<string> => {
     const { QueueUrl } = await sqs.send(
-      new CreateQueueCommand({ QueueName: name, Attributes: { VisibilityTimeout: String(visibilitySeconds), ...attributes } }),
+      new CreateQueueCommand({
+        QueueName: name,
+        Attributes: { VisibilityTimeout: String(visibilitySeconds), ...attributes },
+      }),
     );
     return z.string().parse(QueueUrl);
   };
-  const queueUrls = { orders: await create('orders', {}), payments: await create('payments.fifo', { FifoQueue: 'true' }) };
+  const queueUrls = {
+    orders: await create('orders', {}),
+    payments: await create('payments.fifo', { FifoQueue: 'true' }),
+  };
   return {
     sqs,
     env,
@@ -195,13 +237,22 @@ function makePayment(n: number, nowMs: number): Message {
 }
 
 /** Waits until both queues are empty and every wanted message was processed; gives up after a minute. */
-async function settled(stage: Stage, ledgers: Readonly<Record<'orders' | 'payments', Ledger>>, signal: AbortSignal): Promise<void> {
+async function settled(
+  stage: Stage,
+  ledgers: Readonly<Record<'orders' | 'payments', Ledger>>,
+  signal: AbortSignal,
+): Promise<void> {
   const deadlineMs = systemClock.monotonic() + 60_000;
   while (!signal.aborted && systemClock.monotonic() < deadlineMs) {
     const left = await Promise.all(
       Object.values(stage.queueUrls).map(async (QueueUrl) => {
-        const { Attributes = {} } = await stage.sqs.send(new GetQueueAttributesCommand({ QueueUrl, AttributeNames: ['All'] }));
-        return Number(Attributes['ApproximateNumberOfMessages'] ?? 0) + Number(Attributes['ApproximateNumberOfMessagesNotVisible'] ?? 0);
+        const { Attributes = {} } = await stage.sqs.send(
+          new GetQueueAttributesCommand({ QueueUrl, AttributeNames: ['All'] }),
+        );
+        return (
+          Number(Attributes['ApproximateNumberOfMessages'] ?? 0) +
+          Number(Attributes['ApproximateNumberOfMessagesNotVisible'] ?? 0)
+        );
       }),
     );
     const missing = Object.values(ledgers).some((ledger) => ledger.totals().missing > 0);
@@ -218,12 +269,19 @@ function rowsOf(ledgers: Readonly<Record<string, Ledger>>, runtime: Runtime): ()
       const atMs = systemClock.monotonic();
       const last = before.get(mapping);
       before.set(mapping, { delivered: totals.delivered, atMs });
-      const rate = last === undefined || atMs === last.atMs ? 0 : ((totals.delivered - last.delivered) / (atMs - last.atMs)) * 1000;
+      const rate =
+        last === undefined || atMs === last.atMs
+          ? 0
+          : ((totals.delivered - last.delivered) / (atMs - last.atMs)) * 1000;
       return { mapping, totals, inFlight: runtime.inFlight(mapping), rate };
     });
 }
 
-function viewer(io: Io, quiet: boolean, durationMs: number): (elapsedMs: number, rows: readonly Row[]) => void {
+function viewer(
+  io: Io,
+  quiet: boolean,
+  durationMs: number,
+): (elapsedMs: number, rows: readonly Row[]) => void {
   let drawn = 0;
   return (elapsedMs, rows) => {
     if (quiet) return;

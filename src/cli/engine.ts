@@ -24,16 +24,30 @@ import { narrateBacklog, narratePoller, type Subject } from '../telemetry/narrat
 import { integerType, type Options, type Values } from './config.ts';
 
 export const engineOptions = {
-  'buffer-mib': { type: integerType(16, 65_536, 128), value: 'N', help: 'Message data that the process may hold, in MiB; receiving waits for room. Default 128.' },
-  concurrency: { type: integerType(1, 10_000, 100), value: 'N', help: 'Most invocations at once of a mapping without `scalingConfig.maximumConcurrency`. Default 100.' },
+  'buffer-mib': {
+    type: integerType(16, 65_536, 128),
+    value: 'N',
+    help: 'Message data that the process may hold, in MiB; receiving waits for room. Default 128.',
+  },
+  concurrency: {
+    type: integerType(1, 10_000, 100),
+    value: 'N',
+    help: 'Most invocations at once of a mapping without `scalingConfig.maximumConcurrency`. Default 100.',
+  },
 } as const satisfies Options;
 
-export function engineSettings(values: Values<typeof engineOptions>): { readonly bufferBytes: number; readonly concurrencyCeiling: number } {
+export function engineSettings(values: Values<typeof engineOptions>): {
+  readonly bufferBytes: number;
+  readonly concurrencyCeiling: number;
+} {
   return { bufferBytes: values['buffer-mib'] * 1024 * 1024, concurrencyCeiling: values.concurrency };
 }
 
 /** Place and endpoints from the environment that the SDK and the AWS CLI use. */
-export function awsFromEnv(env: Readonly<Record<string, string | undefined>>): { readonly region: string | undefined; readonly endpoints: AwsEndpoints } {
+export function awsFromEnv(env: Readonly<Record<string, string | undefined>>): {
+  readonly region: string | undefined;
+  readonly endpoints: AwsEndpoints;
+} {
   return { region: env['AWS_REGION'] ?? env['AWS_DEFAULT_REGION'], endpoints: endpointsFromEnv(env) };
 }
 
@@ -79,17 +93,27 @@ const handOverGraceMs = 60_000;
 
 export function createEngine(options: EngineOptions): Engine {
   const { clock, random, log, metrics, version } = options;
-  const clients = new AwsClients({ version, clock, region: options.aws.region, endpoints: options.aws.endpoints });
+  const clients = new AwsClients({
+    version,
+    clock,
+    region: options.aws.region,
+    endpoints: options.aws.endpoints,
+  });
   const budget = createByteBudget(options.bufferBytes);
   metrics.onCollect('sluice_buffer_bytes', (set) => set({}, budget.used));
   metrics.onCollect('sluice_buffer_limit_bytes', (set) => set({}, budget.limit));
   const watches = new Map<string, Watch>();
   const watchOf = (key: string): Watch => {
     let watch = watches.get(key);
-    if (watch === undefined) watches.set(key, (watch = { insight: undefined, health: INITIAL_HEALTH, tell: undefined, subject: undefined }));
+    if (watch === undefined)
+      watches.set(
+        key,
+        (watch = { insight: undefined, health: INITIAL_HEALTH, tell: undefined, subject: undefined }),
+      );
     return watch;
   };
-  const onError = (error: unknown): void => log.error('A task ended with an error', { detail: messageOf(error) });
+  const onError = (error: unknown): void =>
+    log.error('A task ended with an error', { detail: messageOf(error) });
   const opener = createOpener({
     clock,
     random,
@@ -109,11 +133,26 @@ export function createEngine(options: EngineOptions): Engine {
     onInsight: (work, insight) => {
       const watch = watchOf(workKey(work));
       const { namespace = 'default', name } = work.mapping.metadata;
-      const subject: Subject = { namespace, name, sourceType: insight.sourceType, targetType: insight.targetType };
+      const subject: Subject = {
+        namespace,
+        name,
+        sourceType: insight.sourceType,
+        targetType: insight.targetType,
+      };
       if (JSON.stringify(watch.subject) !== JSON.stringify(subject)) {
         watch.subject = subject;
         watch.tell = narratePoller({ metrics, log, now: () => clock.now() }, subject);
-        metrics.set('sluice_mapping_info', { namespace, mapping: name, uuid: '', function: work.mapping.spec.functionName ?? '', mode: 'Poller' }, 1);
+        metrics.set(
+          'sluice_mapping_info',
+          {
+            namespace,
+            mapping: name,
+            uuid: '',
+            function: work.mapping.spec.functionName ?? '',
+            mode: 'Poller',
+          },
+          1,
+        );
       }
       watch.insight = insight;
       if (insight.facts !== undefined) narrateBacklog(metrics, subject, insight.facts.backlog);
@@ -143,7 +182,11 @@ export function createEngine(options: EngineOptions): Engine {
         if (subject !== undefined) metrics.forget(subject.namespace, subject.name);
       } else if (standing.state === 'Failed') {
         const { namespace = 'default', name } = standing.work.mapping.metadata;
-        log.error('Could not run a mapping', { mapping: `${namespace}/${name}`, reason: standing.reason, detail: standing.message });
+        log.error('Could not run a mapping', {
+          mapping: `${namespace}/${name}`,
+          reason: standing.reason,
+          detail: standing.message,
+        });
       }
       options.onChange();
     },
@@ -157,7 +200,10 @@ export function createEngine(options: EngineOptions): Engine {
       sourceHealthy: health.source,
       targetHealthy: health.target,
       warnings: insight.warnings,
-      effective: { values: { ...insight.effective.values }, origins: insight.effective.origins } satisfies EffectiveStatus,
+      effective: {
+        values: { ...insight.effective.values },
+        origins: insight.effective.origins,
+      } satisfies EffectiveStatus,
     };
   };
   return {

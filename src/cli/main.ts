@@ -5,7 +5,9 @@ import { messageOf } from '../lib/errors.ts';
 import { UsageError, exitCodes, type Command, type Io } from './command.ts';
 
 /** Commands are loaded on demand: `sluice validate` must not pay for the AWS SDK. */
-const commands: Readonly<Record<string, { readonly summary: string; readonly load: () => Promise<Command> }>> = {
+const commands: Readonly<
+  Record<string, { readonly summary: string; readonly load: () => Promise<Command> }>
+> = {
   controller: {
     summary: 'Keep AWS mappings in step and sum up the status of all mappings.',
     load: async () => (await import('./controller.ts')).controllerCommand,
@@ -56,7 +58,8 @@ async function dispatch(argv: readonly string[], io: Io): Promise<number> {
     await io.out(about === undefined ? overview() : (await about.load()).help);
     return exitCodes.ok;
   }
-  const entry = name === '--version' ? commands['version'] : Object.hasOwn(commands, name) ? commands[name] : undefined;
+  const entry =
+    name === '--version' ? commands['version'] : Object.hasOwn(commands, name) ? commands[name] : undefined;
   if (entry === undefined) {
     throw new UsageError(`unknown command \`${name}\`; allowed: ${Object.keys(commands).join(', ')}`);
   }
@@ -100,7 +103,9 @@ async function main(): Promise<void> {
     process.exitCode = await dispatch(argv, io);
   } catch (error) {
     const usage = error instanceof UsageError;
-    const pointer = usage ? `\nTry: sluice ${argv[0] !== undefined && Object.hasOwn(commands, argv[0]) ? `${argv[0]} ` : ''}--help` : '';
+    const pointer = usage
+      ? `\nTry: sluice ${argv[0] !== undefined && Object.hasOwn(commands, argv[0]) ? `${argv[0]} ` : ''}--help`
+      : '';
     await io.err(`sluice: ${messageOf(error)}${pointer}\n`);
     process.exitCode = usage ? exitCodes.usage : exitCodes.failed;
   }

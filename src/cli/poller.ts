@@ -40,16 +40,57 @@ const options = {
     value: 'ID',
     help: 'Name of this cluster, unique among those that share AWS accounts; part of tags and external ids. Required.',
   },
-  pool: { type: z.string().min(1).max(63).default('default'), value: 'NAME', help: 'Pool of MappingClasses that this member serves. Default `default`.' },
-  member: { type: z.string().min(1).max(253).optional(), value: 'NAME', help: "This member's identity, unique in the namespace. Default: the host's name, which in a pod is the pod's." },
-  namespace: { type: z.string().min(1).max(63).optional(), value: 'NAME', help: 'Namespace of Leases and reports. Default: that of the kubeconfig context or of the pod.' },
-  'watch-namespaces': { type: listType, value: 'LIST', multiple: true, help: 'Serve mappings of these namespaces only. Default: all.' },
-  kubeconfig: { type: z.string().optional(), value: 'FILE', help: 'Cluster and credentials. Default: KUBECONFIG, ~/.kube/config, or the ServiceAccount of the pod.' },
-  'pod-uid': { type: z.string().optional(), value: 'UID', help: "UID of the pod `--member`: its Lease and report are then removed with it." },
-  'metrics-address': { type: z.string().default(':8080'), value: 'HOST:PORT', help: 'Where /metrics, /healthz and /readyz listen. Default `:8080`.' },
-  'grace-seconds': { type: integerType(0, 3600, 110), value: 'N', help: 'Time to finish what is in flight after SIGTERM, in seconds. Default 110.' },
-  'drain-receive-seconds': { type: integerType(0, 20, 20), value: 'N', help: 'How long outstanding long polls may end by themselves after SIGTERM: one that is cut off can hide a message until its visibility ends. Default 20.' },
-  'endpoint-address-override': { type: z.string().optional(), value: 'IP', help: 'Reach the endpoints of all Services at this address: for test clusters without a pod network.' },
+  pool: {
+    type: z.string().min(1).max(63).default('default'),
+    value: 'NAME',
+    help: 'Pool of MappingClasses that this member serves. Default `default`.',
+  },
+  member: {
+    type: z.string().min(1).max(253).optional(),
+    value: 'NAME',
+    help: "This member's identity, unique in the namespace. Default: the host's name, which in a pod is the pod's.",
+  },
+  namespace: {
+    type: z.string().min(1).max(63).optional(),
+    value: 'NAME',
+    help: 'Namespace of Leases and reports. Default: that of the kubeconfig context or of the pod.',
+  },
+  'watch-namespaces': {
+    type: listType,
+    value: 'LIST',
+    multiple: true,
+    help: 'Serve mappings of these namespaces only. Default: all.',
+  },
+  kubeconfig: {
+    type: z.string().optional(),
+    value: 'FILE',
+    help: 'Cluster and credentials. Default: KUBECONFIG, ~/.kube/config, or the ServiceAccount of the pod.',
+  },
+  'pod-uid': {
+    type: z.string().optional(),
+    value: 'UID',
+    help: 'UID of the pod `--member`: its Lease and report are then removed with it.',
+  },
+  'metrics-address': {
+    type: z.string().default(':8080'),
+    value: 'HOST:PORT',
+    help: 'Where /metrics, /healthz and /readyz listen. Default `:8080`.',
+  },
+  'grace-seconds': {
+    type: integerType(0, 3600, 110),
+    value: 'N',
+    help: 'Time to finish what is in flight after SIGTERM, in seconds. Default 110.',
+  },
+  'drain-receive-seconds': {
+    type: integerType(0, 20, 20),
+    value: 'N',
+    help: 'How long outstanding long polls may end by themselves after SIGTERM: one that is cut off can hide a message until its visibility ends. Default 20.',
+  },
+  'endpoint-address-override': {
+    type: z.string().optional(),
+    value: 'IP',
+    help: 'Reach the endpoints of all Services at this address: for test clusters without a pod network.',
+  },
   ...engineOptions,
 } as const satisfies Options;
 
@@ -90,11 +131,15 @@ async function runPoller(argv: readonly string[], io: Io): Promise<number> {
   const namespace = values.namespace ?? access.namespace;
   const api = new ApiClient({ access, clock, observe: kube.request, userAgent: `sluice-poller/${version}` });
   const owner: OwnerReference | undefined =
-    values['pod-uid'] === undefined ? undefined : { apiVersion: 'v1', kind: 'Pod', name: member, uid: values['pod-uid'] };
+    values['pod-uid'] === undefined
+      ? undefined
+      : { apiVersion: 'v1', kind: 'Pod', name: member, uid: values['pod-uid'] };
 
   // Reading and announcing end at once on SIGTERM; what delivery needs goes on until everything is drained.
   const background = new AbortController();
-  const tasks = new TaskGroup((error) => log.error('A task ended with an error', { detail: messageOf(error) }));
+  const tasks = new TaskGroup((error) =>
+    log.error('A task ended with an error', { detail: messageOf(error) }),
+  );
   const services = new KubeServiceFollower({
     api,
     clock,
@@ -138,7 +183,13 @@ async function runPoller(argv: readonly string[], io: Io): Promise<number> {
   });
   const namespaces = new Reflector<Namespace>({
     ...common,
-    resource: resource({ group: '', version: 'v1', plural: 'namespaces', kind: 'Namespace', namespaced: false }),
+    resource: resource({
+      group: '',
+      version: 'v1',
+      plural: 'namespaces',
+      kind: 'Namespace',
+      namespaced: false,
+    }),
     onChange: () => recompute(),
   });
   const members: Reflector<Lease> = new Reflector<Lease>({
@@ -148,7 +199,11 @@ async function runPoller(argv: readonly string[], io: Io): Promise<number> {
     labelSelector: `${labels.pool}=${pool}`,
     onChange: (change) => live.take(change),
   });
-  const live = new LiveMembers({ clock, lastContactMs: () => members.lastContactMs, onChange: () => recompute() });
+  const live = new LiveMembers({
+    clock,
+    lastContactMs: () => members.lastContactMs,
+    onChange: () => recompute(),
+  });
   const reflectors = { eventsourcemappings: mappings, mappingclasses: classes, namespaces, leases: members };
   for (const reflector of Object.values(reflectors)) tasks.run(() => reflector.run(background.signal));
   tasks.run(() => live.run(background.signal));
@@ -175,19 +230,33 @@ async function runPoller(argv: readonly string[], io: Io): Promise<number> {
       live: () => ({ ok: true, detail: 'ok' }),
       ready: () => ({
         ok: synced && announced && !io.signal.aborted,
-        detail: io.signal.aborted ? 'draining' : !synced ? 'waiting for the first list of objects' : !announced ? 'waiting to announce this member' : 'ok',
+        detail: io.signal.aborted
+          ? 'draining'
+          : !synced
+            ? 'waiting for the first list of objects'
+            : !announced
+              ? 'waiting to announce this member'
+              : 'ok',
       }),
     },
     values['metrics-address'],
   );
-  log.info('Started', { version, pool, namespace, metrics: `${server.url}/metrics`, cluster: values['cluster-id'] });
+  log.info('Started', {
+    version,
+    pool,
+    namespace,
+    metrics: `${server.url}/metrics`,
+    cluster: values['cluster-id'],
+  });
 
   const announcing = new AbortController();
   const stopped = new Promise<void>((resolve) => {
     if (io.signal.aborted) resolve();
     else io.signal.addEventListener('abort', () => resolve(), { once: true });
   });
-  const allSynced = Promise.all(Object.values(reflectors).map((reflector) => reflector.synced)).then((done) => done.every(Boolean));
+  const allSynced = Promise.all(Object.values(reflectors).map((reflector) => reflector.synced)).then((done) =>
+    done.every(Boolean),
+  );
   if (await Promise.race([allSynced, stopped.then(() => false)])) {
     synced = true;
     // Announced only now: others hand over to a member that is ready to take.
@@ -246,6 +315,8 @@ async function runPoller(argv: readonly string[], io: Io): Promise<number> {
 /** Status is the largest part of an object and no business of a poller. */
 function withoutStatus(mapping: EventSourceMapping): EventSourceMapping {
   const { status: _, ...rest } = mapping;
-  const { managedFields: __, ...metadata } = mapping.metadata as EventSourceMapping['metadata'] & { managedFields?: unknown };
+  const { managedFields: __, ...metadata } = mapping.metadata as EventSourceMapping['metadata'] & {
+    managedFields?: unknown;
+  };
   return { ...rest, metadata };
 }

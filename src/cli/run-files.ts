@@ -20,7 +20,8 @@ export interface Manifests {
 /** Reads everything anew. Throws `InvalidSpec` with `file:line: path: message` of every problem. */
 export async function readManifests(paths: readonly string[]): Promise<Manifests> {
   const files = (await Promise.all(paths.map(filesOf))).flat();
-  if (files.length === 0) throw new SluiceError('InvalidSpec', `${paths.join(', ')}: there is no .yaml, .yml or .json file`, never);
+  if (files.length === 0)
+    throw new SluiceError('InvalidSpec', `${paths.join(', ')}: there is no .yaml, .yml or .json file`, never);
   const mappings: EventSourceMapping[] = [];
   const problems: string[] = [];
   const notes: string[] = [];
@@ -30,8 +31,14 @@ export async function readManifests(paths: readonly string[]): Promise<Manifests
     content += `${file}\n${text}\n`;
     const documents = validateText(text, { patternProblem });
     for (const document of documents) {
-      if (document.kind === 'skipped') notes.push(`${file}:${document.line}: ${document.resourceKind} ${document.name} is not run`);
-      else problems.push(...document.problems.map((problem) => `${file}:${problem.line}: ${problem.path}: ${problem.message}`));
+      if (document.kind === 'skipped')
+        notes.push(`${file}:${document.line}: ${document.resourceKind} ${document.name} is not run`);
+      else
+        problems.push(
+          ...document.problems.map(
+            (problem) => `${file}:${problem.line}: ${problem.path}: ${problem.message}`,
+          ),
+        );
     }
     mappings.push(...mappingsOf(documents));
   }
@@ -54,5 +61,8 @@ export function patternProblem(pattern: string): string | undefined {
 async function filesOf(path: string): Promise<readonly string[]> {
   if (!(await stat(path)).isDirectory()) return [path];
   const names = await readdir(path);
-  return names.filter((name) => /\.(ya?ml|json)$/.test(name)).toSorted().map((name) => join(path, name));
+  return names
+    .filter((name) => /\.(ya?ml|json)$/.test(name))
+    .toSorted()
+    .map((name) => join(path, name));
 }

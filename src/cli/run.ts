@@ -24,18 +24,47 @@ import { readManifests, type Manifests } from './run-files.ts';
 import { sluiceVersion } from './version.ts';
 
 const options = {
-  file: { type: listType, value: 'PATH', short: 'f', multiple: true, help: 'Manifest or folder of manifests; may be repeated. Required.' },
+  file: {
+    type: listType,
+    value: 'PATH',
+    short: 'f',
+    multiple: true,
+    help: 'Manifest or folder of manifests; may be repeated. Required.',
+  },
   service: {
     type: listType,
     value: 'NAME=HOST:PORT',
     multiple: true,
     help: 'Where a Service that a mapping names is on this machine, as `orders=127.0.0.1:8080` or `shop/orders=127.0.0.1:8080`.',
   },
-  'account-id': { type: z.string().regex(/^\d{12}$/, 'must be 12 digits').optional(), value: 'ID', help: 'Account of partial ARNs. Default: that in which the queue is found.' },
-  'state-dir': { type: z.string().default('.sluice'), value: 'DIR', help: 'Where this process keeps what it must remember, and writes run.json with its addresses. Default `.sluice`.' },
-  'metrics-address': { type: z.string().default('127.0.0.1:0'), value: 'HOST:PORT', help: 'Where /metrics, /healthz and /readyz listen. Default: a free port of this machine.' },
-  'grace-seconds': { type: integerType(0, 3600, 30), value: 'N', help: 'Time to finish what is in flight after SIGTERM, in seconds. Default 30.' },
-  'drain-receive-seconds': { type: integerType(0, 20, 1), value: 'N', help: 'How long outstanding long polls may end by themselves after SIGTERM, in seconds. Default 1.' },
+  'account-id': {
+    type: z
+      .string()
+      .regex(/^\d{12}$/, 'must be 12 digits')
+      .optional(),
+    value: 'ID',
+    help: 'Account of partial ARNs. Default: that in which the queue is found.',
+  },
+  'state-dir': {
+    type: z.string().default('.sluice'),
+    value: 'DIR',
+    help: 'Where this process keeps what it must remember, and writes run.json with its addresses. Default `.sluice`.',
+  },
+  'metrics-address': {
+    type: z.string().default('127.0.0.1:0'),
+    value: 'HOST:PORT',
+    help: 'Where /metrics, /healthz and /readyz listen. Default: a free port of this machine.',
+  },
+  'grace-seconds': {
+    type: integerType(0, 3600, 30),
+    value: 'N',
+    help: 'Time to finish what is in flight after SIGTERM, in seconds. Default 30.',
+  },
+  'drain-receive-seconds': {
+    type: integerType(0, 20, 1),
+    value: 'N',
+    help: 'How long outstanding long polls may end by themselves after SIGTERM, in seconds. Default 1.',
+  },
   ...commonOptions,
   ...engineOptions,
 } as const satisfies Options;
@@ -64,17 +93,15 @@ async function runFiles(argv: readonly string[], io: Io): Promise<number> {
   if (values.file.length === 0) throw new UsageError('`-f FILE` is required');
   const log = createLog(values['log-level'], (line) => void io.out(line), { component: 'run' });
   const first = await readManifests(values.file);
-  await using local = await startLocal(
-    {
-      log,
-      env: io.env,
-      services: parseServices(values.service),
-      accountID: values['account-id'],
-      metricsAddress: values['metrics-address'],
-      drainReceiveMs: values['drain-receive-seconds'] * 1000,
-      ...engineSettings(values),
-    },
-  );
+  await using local = await startLocal({
+    log,
+    env: io.env,
+    services: parseServices(values.service),
+    accountID: values['account-id'],
+    metricsAddress: values['metrics-address'],
+    drainReceiveMs: values['drain-receive-seconds'] * 1000,
+    ...engineSettings(values),
+  });
   await local.apply(first, io.signal);
   await writeRunFile(values['state-dir'], local, first);
   await watchFiles(values.file, first, local, log, io.signal);
@@ -91,7 +118,8 @@ export function parseServices(pairs: readonly string[]): LocalServices {
   return new Map(
     pairs.map((pair) => {
       const match = /^([a-z0-9./-]+)=(?:http:\/\/)?(.+):(\d{1,5})\/?$/.exec(pair);
-      if (match === null) throw new UsageError(`\`--service\` must be NAME=HOST:PORT, found ${JSON.stringify(pair)}`);
+      if (match === null)
+        throw new UsageError(`\`--service\` must be NAME=HOST:PORT, found ${JSON.stringify(pair)}`);
       return [match[1] ?? '', { address: (match[2] ?? '').replace(/^\[|\]$/g, ''), port: Number(match[3]) }];
     }),
   );
@@ -145,12 +173,18 @@ export async function startLocal(options: LocalOptions): Promise<Local> {
       if (step !== 0) inFlight.set(name, (inFlight.get(name) ?? 0) + step);
     },
   });
-  const opened = (): boolean => engine.facts().every(({ standing, sourceHealthy }) => standing.state !== 'Failed' && sourceHealthy?.status === 'True');
+  const opened = (): boolean =>
+    engine
+      .facts()
+      .every(
+        ({ standing, sourceHealthy }) => standing.state !== 'Failed' && sourceHealthy?.status === 'True',
+      );
   const server = await startHttpServer(
     {
       metrics: () => metrics.text(),
       live: () => ({ ok: true, detail: 'ok' }),
-      ready: () => (opened() ? { ok: true, detail: 'ok' } : { ok: false, detail: 'not every source is open' }),
+      ready: () =>
+        opened() ? { ok: true, detail: 'ok' } : { ok: false, detail: 'not every source is open' },
     },
     options.metricsAddress,
   );
@@ -175,10 +209,14 @@ export async function startLocal(options: LocalOptions): Promise<Local> {
         const known = generations.get(nameOf(mapping));
         const own = known?.text === text ? known.generation : generation;
         generations.set(nameOf(mapping), { text, generation: own });
-        const place = { region: aws.region, accountID: options.accountID ?? (await accountOf(engine, mapping, aws.region, log, stop)) };
+        const place = {
+          region: aws.region,
+          accountID: options.accountID ?? (await accountOf(engine, mapping, aws.region, log, stop)),
+        };
         works.push(workOf(mapping, own, place, manifests.mappings));
       }
-      if (works.length === 0) throw new SluiceError('InvalidSpec', 'there is no EventSourceMapping in Poller mode to run', never);
+      if (works.length === 0)
+        throw new SluiceError('InvalidSpec', 'there is no EventSourceMapping in Poller mode to run', never);
       engine.set(works);
     },
     async [Symbol.asyncDispose]() {
@@ -192,32 +230,69 @@ function nameOf({ metadata }: EventSourceMapping): string {
   return `${metadata.namespace ?? 'default'}/${metadata.name}`;
 }
 
-function workOf(mapping: EventSourceMapping, generation: number, place: Work['place'], all: readonly EventSourceMapping[]): Work {
+function workOf(
+  mapping: EventSourceMapping,
+  generation: number,
+  place: Work['place'],
+  all: readonly EventSourceMapping[],
+): Work {
   const readers = all.filter((other) => other.spec.eventSourceARN === mapping.spec.eventSourceARN);
   return {
-    mapping: { ...mapping, metadata: { ...mapping.metadata, namespace: mapping.metadata.namespace ?? 'default', generation } },
+    mapping: {
+      ...mapping,
+      metadata: { ...mapping.metadata, namespace: mapping.metadata.namespace ?? 'default', generation },
+    },
     place,
-    identity: mapping.spec.aws?.roleARN === undefined ? { kind: 'Installation' } : { kind: 'Role', roleARN: mapping.spec.aws.roleARN },
+    identity:
+      mapping.spec.aws?.roleARN === undefined
+        ? { kind: 'Installation' }
+        : { kind: 'Role', roleARN: mapping.spec.aws.roleARN },
     allowedURLs: 'any',
     allowLoopback: true,
     sharedSource: readers.length > 1,
-    paused: mapping.metadata.annotations?.['sluice.dev/paused'] === 'delivery' ? 'PausedDelivery' : mapping.spec.enabled === false ? 'Disabled' : false,
+    paused:
+      mapping.metadata.annotations?.['sluice.dev/paused'] === 'delivery'
+        ? 'PausedDelivery'
+        : mapping.spec.enabled === false
+          ? 'Disabled'
+          : false,
   };
 }
 
 /** The account in which a queue without one in its ARN is found: the caller's own. */
-async function accountOf(engine: Engine, mapping: EventSourceMapping, region: string | undefined, log: Log, signal: AbortSignal): Promise<string | undefined> {
+async function accountOf(
+  engine: Engine,
+  mapping: EventSourceMapping,
+  region: string | undefined,
+  log: Log,
+  signal: AbortSignal,
+): Promise<string | undefined> {
   const arn = parseArn(mapping.spec.eventSourceARN ?? '');
   const known = mapping.spec.aws?.accountID ?? arn?.accountID;
   if (known !== undefined && known !== '') return known;
   if (arn === undefined || !classifySource(mapping.spec).startsWith('sqs')) return undefined;
   try {
-    using lease = engine.clients.sqs({ region: mapping.spec.aws?.region ?? (arn.region === '' ? region : arn.region), identity: installationIdentity }, 'control');
-    const { QueueUrl } = await lease.client.send(new GetQueueUrlCommand({ QueueName: arn.resource }), { abortSignal: signal });
-    const { Attributes } = await lease.client.send(new GetQueueAttributesCommand({ QueueUrl, AttributeNames: ['QueueArn'] }), { abortSignal: signal });
+    using lease = engine.clients.sqs(
+      {
+        region: mapping.spec.aws?.region ?? (arn.region === '' ? region : arn.region),
+        identity: installationIdentity,
+      },
+      'control',
+    );
+    const { QueueUrl } = await lease.client.send(new GetQueueUrlCommand({ QueueName: arn.resource }), {
+      abortSignal: signal,
+    });
+    const { Attributes } = await lease.client.send(
+      new GetQueueAttributesCommand({ QueueUrl, AttributeNames: ['QueueArn'] }),
+      { abortSignal: signal },
+    );
     return parseArn(Attributes?.['QueueArn'] ?? '')?.accountID;
   } catch (error) {
-    log.warn('Could not find the account of a queue, set --account-id', { mapping: nameOf(mapping), queue: arn.resource, detail: messageOf(error) });
+    log.warn('Could not find the account of a queue, set --account-id', {
+      mapping: nameOf(mapping),
+      queue: arn.resource,
+      detail: messageOf(error),
+    });
     return undefined;
   }
 }
@@ -228,7 +303,11 @@ function localServices(services: LocalServices): ServiceFollower {
       const endpoint = services.get(`${namespace}/${name}`) ?? services.get(name);
       const state: ServiceState =
         endpoint === undefined
-          ? { kind: 'refused', reason: 'ServiceNotFound', message: `\`poller.target.http.service.name\`: say where ${name} is by --service ${name}=HOST:PORT` }
+          ? {
+              kind: 'refused',
+              reason: 'ServiceNotFound',
+              message: `\`poller.target.http.service.name\`: say where ${name} is by --service ${name}=HOST:PORT`,
+            }
           : { kind: 'ready', endpoints: [endpoint] };
       let following = true;
       queueMicrotask(() => {
@@ -245,10 +324,22 @@ function localServices(services: LocalServices): ServiceFollower {
 
 const noSecrets: SecretReader = {
   read: (namespace, name) =>
-    Promise.reject(new SluiceError('SecretNotFound', `Secret ${namespace}/${name}: there are no Secrets without a cluster`, never)),
+    Promise.reject(
+      new SluiceError(
+        'SecretNotFound',
+        `Secret ${namespace}/${name}: there are no Secrets without a cluster`,
+        never,
+      ),
+    ),
 };
 
-async function watchFiles(paths: readonly string[], first: Manifests, local: Local, log: Log, signal: AbortSignal): Promise<void> {
+async function watchFiles(
+  paths: readonly string[],
+  first: Manifests,
+  local: Local,
+  log: Log,
+  signal: AbortSignal,
+): Promise<void> {
   let { content } = first;
   let complaint = '';
   while (!signal.aborted) {
@@ -263,7 +354,10 @@ async function watchFiles(paths: readonly string[], first: Manifests, local: Loc
       log.info('Took changed manifests over', { mappings: manifests.mappings.map(nameOf) });
     } catch (error) {
       // What runs goes on: a half-saved file must not stop delivery.
-      if (messageOf(error) !== complaint) log.error('Changed manifests cannot be used, the former ones stay in force', { detail: messageOf(error) });
+      if (messageOf(error) !== complaint)
+        log.error('Changed manifests cannot be used, the former ones stay in force', {
+          detail: messageOf(error),
+        });
       complaint = messageOf(error);
     }
   }
@@ -272,6 +366,10 @@ async function watchFiles(paths: readonly string[], first: Manifests, local: Loc
 /** SQS keeps all positions itself, so the only thing to remember is where this process can be asked. */
 async function writeRunFile(folder: string, local: Local, manifests: Manifests): Promise<void> {
   await mkdir(folder, { recursive: true });
-  const facts = { pid: process.pid, metrics: `${local.url}/metrics`, mappings: manifests.mappings.map(nameOf) };
+  const facts = {
+    pid: process.pid,
+    metrics: `${local.url}/metrics`,
+    mappings: manifests.mappings.map(nameOf),
+  };
   await writeFile(join(folder, 'run.json'), `${JSON.stringify(facts, null, 2)}\n`);
 }

@@ -15,7 +15,8 @@ export const versionCommand: Command = {
   async run(argv, io) {
     const facts = { version: sluiceVersion(), node: process.version };
     const [option, format] = argv;
-    if (argv.length === 0 || (option === '-o' && format === 'text')) await io.out(`sluice ${facts.version}, Node ${facts.node}\n`);
+    if (argv.length === 0 || (option === '-o' && format === 'text'))
+      await io.out(`sluice ${facts.version}, Node ${facts.node}\n`);
     else if (option === '-o' && format === 'json') await io.out(`${JSON.stringify(facts)}\n`);
     else throw new UsageError(`unexpected argument ${JSON.stringify(argv.join(' '))}; allowed: -o text|json`);
     return exitCodes.ok;

@@ -12,7 +12,12 @@ import { TaskGroup } from '../lib/lifecycle.ts';
 import type { Random } from '../lib/random.ts';
 import type { Target } from '../poller/ports.ts';
 import type { Resolver } from '../targets/address-policy.ts';
-import { httpTargetConfig, secretNames, type HttpPlace, type HttpTargetConfig } from '../targets/http-config.ts';
+import {
+  httpTargetConfig,
+  secretNames,
+  type HttpPlace,
+  type HttpTargetConfig,
+} from '../targets/http-config.ts';
 import { MutableEndpoints, urlEndpoint, type EndpointSource } from '../targets/http-endpoints.ts';
 import { createHttpTarget, type HttpTarget } from '../targets/http-target.ts';
 import { lambdaTarget, readFunctionTimeoutMs } from '../targets/lambda.ts';
@@ -47,7 +52,12 @@ export async function openTarget(
 ): Promise<Target> {
   const { functionName } = work.mapping.spec;
   if (work.mapping.spec.poller?.target?.http !== undefined) return openHttp(deps, work, signal);
-  const place = { clients: deps.clients, identity, functionName: functionName ?? '', region: effective.values.aws.region };
+  const place = {
+    clients: deps.clients,
+    identity,
+    functionName: functionName ?? '',
+    region: effective.values.aws.region,
+  };
   // Without the permission to ask, the longest time that a function may have is assumed.
   return lambdaTarget({ ...place, timeoutMs: await readFunctionTimeoutMs(place, signal) });
 }
@@ -57,7 +67,9 @@ async function openHttp(deps: TargetDeps, work: Work, signal: AbortSignal): Prom
   const namespace = work.mapping.metadata.namespace ?? 'default';
   const names = secretNames(http);
   const read = async (reading: AbortSignal) => {
-    const pairs = names.map(async (name) => [name, await deps.secrets.read(namespace, name, reading)] as const);
+    const pairs = names.map(
+      async (name) => [name, await deps.secrets.read(namespace, name, reading)] as const,
+    );
     const secrets = Object.fromEntries(await Promise.all(pairs));
     const allowLoopback = work.allowLoopback || (http.service !== undefined && deps.allowLoopbackEndpoints);
     return httpTargetConfig(http, { namespace, secrets, allowedURLs: work.allowedURLs, allowLoopback });
@@ -77,10 +89,16 @@ async function openHttp(deps: TargetDeps, work: Work, signal: AbortSignal): Prom
 function openEndpoints(services: ServiceFollower, place: HttpPlace, namespace: string): EndpointSource {
   if (place.kind === 'url') return urlEndpoint(place.url);
   const named = `Service ${namespace}/${place.name}`;
-  const endpoints: MutableEndpoints = new MutableEndpoints(`${named} has not been looked up yet`, () => follower[Symbol.dispose]());
+  const endpoints: MutableEndpoints = new MutableEndpoints(`${named} has not been looked up yet`, () =>
+    follower[Symbol.dispose](),
+  );
   const follower = services.follow({ namespace, name: place.name, port: place.port }, (state) => {
     if (state.kind === 'refused') endpoints.setUnready(state.reason, state.message);
-    else endpoints.set(state.endpoints.map(({ address, port }) => ({ host: address, port })), `${named} has no ready endpoint`);
+    else
+      endpoints.set(
+        state.endpoints.map(({ address, port }) => ({ host: address, port })),
+        `${named} has no ready endpoint`,
+      );
   });
   return endpoints;
 }

@@ -58,7 +58,11 @@ async function openMapping(deps: OpenerDeps, work: Work, emit: Emit): Promise<Op
   const eventSourceARN = sourceArn(work);
   const sourceType = sourceTypeOf({ eventSourceARN });
   if (sourceType === undefined) {
-    throw new SluiceError('NotSupported', `\`eventSourceARN\`: no source of this release reads ${eventSourceARN}`, never);
+    throw new SluiceError(
+      'NotSupported',
+      `\`eventSourceARN\`: no source of this release reads ${eventSourceARN}`,
+      never,
+    );
   }
   let current = { work, ...plan(deps, work) };
   let target: Target = await openTarget(deps, work, current.effective, identity, stop.signal);
@@ -67,7 +71,13 @@ async function openMapping(deps: OpenerDeps, work: Work, emit: Emit): Promise<Op
   let siblings: Siblings = { kind: 'unknown', reason: 'Unknown', message: 'not looked for yet' };
   const tell = (): void => {
     const warnings = warningsOf({ ...current, facts, siblings, targetTimeoutMs: target.timeoutMs });
-    deps.onInsight(current.work, { effective: current.effective, sourceType, targetType: target.type, warnings, facts });
+    deps.onInsight(current.work, {
+      effective: current.effective,
+      sourceType,
+      targetType: target.type,
+      warnings,
+      facts,
+    });
   };
   tell();
   const poller = new QueuePoller(
@@ -150,7 +160,9 @@ function plan(deps: OpenerDeps, work: Work): Plan {
   const patterns = (spec.filterCriteria?.filters ?? []).map(({ pattern }) => pattern);
   const compiled = compileFilterCriteria(patterns);
   if (!compiled.ok) {
-    const problems = compiled.problems.map(({ index, error }) => `\`filterCriteria.filters[${index}].pattern\`: ${error.message}`);
+    const problems = compiled.problems.map(
+      ({ index, error }) => `\`filterCriteria.filters[${index}].pattern\`: ${error.message}`,
+    );
     throw new SluiceError('InvalidSpec', problems.join('; '), never);
   }
   return {
@@ -175,7 +187,11 @@ function sourceArn(work: Work): string {
   const completion = completeArn(text, work.place);
   if (completion.kind === 'complete') return completion.text;
   if (completion.kind === 'incomplete') {
-    throw new SluiceError('IncompleteARN', `\`eventSourceARN\` must name ${completion.missing.join(' and ')}, which nothing else gives; found ${text}`, never);
+    throw new SluiceError(
+      'IncompleteARN',
+      `\`eventSourceARN\` must name ${completion.missing.join(' and ')}, which nothing else gives; found ${text}`,
+      never,
+    );
   }
   throw new SluiceError('InvalidSpec', `\`eventSourceARN\` must be an ARN, found ${text}`, never);
 }
@@ -185,8 +201,16 @@ function identityOf(deps: { readonly clusterID: string }, work: Work): AwsIdenti
     case 'Installation':
       return installationIdentity;
     case 'Role':
-      return roleIdentity(work.identity.roleARN, deps.clusterID, work.mapping.metadata.namespace ?? 'default');
+      return roleIdentity(
+        work.identity.roleARN,
+        deps.clusterID,
+        work.mapping.metadata.namespace ?? 'default',
+      );
     case 'ServiceAccount':
-      throw new SluiceError('NotSupported', "`aws.serviceAccountName`: a tenant's own ServiceAccount is not supported by this release", never);
+      throw new SluiceError(
+        'NotSupported',
+        "`aws.serviceAccountName`: a tenant's own ServiceAccount is not supported by this release",
+        never,
+      );
   }
 }

@@ -19,7 +19,11 @@ export interface ServiceEndpoint {
  */
 export type ServiceState =
   | { readonly kind: 'ready'; readonly endpoints: readonly ServiceEndpoint[] }
-  | { readonly kind: 'refused'; readonly reason: 'ServiceNotFound' | 'ServiceNotPermitted'; readonly message: string };
+  | {
+      readonly kind: 'refused';
+      readonly reason: 'ServiceNotFound' | 'ServiceNotPermitted';
+      readonly message: string;
+    };
 
 export interface ServiceFollower {
   /**

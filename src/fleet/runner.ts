@@ -91,7 +91,9 @@ export class Runner {
   }
 
   standings(): readonly Standing[] {
-    return [...this.#slots.values()].map((slot) => slot.standing).filter((standing) => standing !== undefined);
+    return [...this.#slots.values()]
+      .map((slot) => slot.standing)
+      .filter((standing) => standing !== undefined);
   }
 
   /** Drains every mapping and resolves when all have stopped; nothing starts any more. */
@@ -110,7 +112,17 @@ export class Runner {
     let slot = this.#slots.get(key);
     if (slot === undefined) {
       if (work === undefined) return;
-      this.#slots.set(key, (slot = { wanted: undefined, current: undefined, standing: undefined, busy: false, failures: 0, retry: undefined }));
+      this.#slots.set(
+        key,
+        (slot = {
+          wanted: undefined,
+          current: undefined,
+          standing: undefined,
+          busy: false,
+          failures: 0,
+          retry: undefined,
+        }),
+      );
     }
     if (work !== undefined && slot.wanted !== undefined && sameWork(slot.wanted, work)) {
       slot.wanted = work;
@@ -129,7 +141,11 @@ export class Runner {
         for (;;) {
           const wanted = slot.wanted;
           await this.#bring(key, slot, wanted, graceMs);
-          if (slot.wanted !== wanted && !(slot.wanted !== undefined && wanted !== undefined && sameWork(slot.wanted, wanted))) continue;
+          if (
+            slot.wanted !== wanted &&
+            !(slot.wanted !== undefined && wanted !== undefined && sameWork(slot.wanted, wanted))
+          )
+            continue;
           if (slot.wanted === undefined) this.#slots.delete(key);
           return;
         }
@@ -165,7 +181,8 @@ export class Runner {
     try {
       if (slot.current === undefined) {
         // A repeated try stays Failed in the eyes of others until it succeeds.
-        if (slot.failures === 0) this.#stand(key, slot, wanted, 'Starting', 'Progressing', 'Opening the source');
+        if (slot.failures === 0)
+          this.#stand(key, slot, wanted, 'Starting', 'Progressing', 'Opening the source');
         const opened = await opener.open(wanted, (event) => {
           emit(slot.current?.work ?? wanted, event);
         });
@@ -208,6 +225,7 @@ export class Runner {
 function sameWork(left: Work, right: Work): boolean {
   return (
     left.mapping.metadata.generation === right.mapping.metadata.generation &&
-    JSON.stringify({ ...left, mapping: left.mapping.spec }) === JSON.stringify({ ...right, mapping: right.mapping.spec })
+    JSON.stringify({ ...left, mapping: left.mapping.spec }) ===
+      JSON.stringify({ ...right, mapping: right.mapping.spec })
   );
 }

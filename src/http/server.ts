@@ -24,11 +24,18 @@ export interface HttpServer extends AsyncDisposable {
 }
 
 /** Splits `host:port`, `:port` or `[::]:port`. */
-export function parseListenAddress(address: string): { readonly host: string | undefined; readonly port: number } {
+export function parseListenAddress(address: string): {
+  readonly host: string | undefined;
+  readonly port: number;
+} {
   const match = /^(?:\[([^\]]+)\]|([^:]*)):(\d{1,5})$/.exec(address);
   const port = Number(match?.[3]);
   if (match === null || port > 65_535) {
-    throw new SluiceError('InvalidConfig', `listen address must be HOST:PORT or :PORT, found ${JSON.stringify(address)}`, never);
+    throw new SluiceError(
+      'InvalidConfig',
+      `listen address must be HOST:PORT or :PORT, found ${JSON.stringify(address)}`,
+      never,
+    );
   }
   const host = match[1] ?? match[2];
   return { host: host === '' ? undefined : host, port };
@@ -39,9 +46,12 @@ export async function startHttpServer(deps: HttpDeps, address: string): Promise<
   const { host, port } = parseListenAddress(address);
   const server = createServer((request, response) => {
     const answer = (status: number, type: string, body: string): void => {
-      response.writeHead(status, { 'content-type': type, 'cache-control': 'no-store' }).end(request.method === 'HEAD' ? undefined : body);
+      response
+        .writeHead(status, { 'content-type': type, 'cache-control': 'no-store' })
+        .end(request.method === 'HEAD' ? undefined : body);
     };
-    const probe = (result: Probe): void => answer(result.ok ? 200 : 503, 'text/plain; charset=utf-8', `${result.detail}\n`);
+    const probe = (result: Probe): void =>
+      answer(result.ok ? 200 : 503, 'text/plain; charset=utf-8', `${result.detail}\n`);
     if (request.method !== 'GET' && request.method !== 'HEAD') {
       answer(405, 'text/plain; charset=utf-8', 'only GET\n');
       return;

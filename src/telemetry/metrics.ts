@@ -58,22 +58,38 @@ export const definitions = {
     help: 'Messages processed but not deleted: the queue will deliver them again.',
     labels: mapping,
   },
-  sluice_polls_total: { kind: 'counter', help: 'Receive calls that succeeded, empty ones included.', labels: mapping },
+  sluice_polls_total: {
+    kind: 'counter',
+    help: 'Receive calls that succeeded, empty ones included.',
+    labels: mapping,
+  },
   sluice_polling_errors_total: {
     kind: 'counter',
     help: 'Receive calls that failed, by reason.',
     labels: [...mapping, 'code'],
     cloudwatch: 'PollingErrorCount',
   },
-  sluice_invocations_total: { kind: 'counter', help: 'Invocations of the target, by outcome.', labels: [...mapping, 'outcome'] },
+  sluice_invocations_total: {
+    kind: 'counter',
+    help: 'Invocations of the target, by outcome.',
+    labels: [...mapping, 'outcome'],
+  },
   sluice_invocation_errors_total: {
     kind: 'counter',
     help: 'Invocations that failed, counted per batch: class is function, timeout, throttle or unreachable.',
     labels: [...mapping, 'class'],
     cloudwatch: 'InvokeErrorCount',
   },
-  sluice_partial_batches_total: { kind: 'counter', help: 'Batches of which the target reported some records as failed.', labels: mapping },
-  sluice_retry_attempts_total: { kind: 'counter', help: 'Invocations that repeated a batch.', labels: mapping },
+  sluice_partial_batches_total: {
+    kind: 'counter',
+    help: 'Batches of which the target reported some records as failed.',
+    labels: mapping,
+  },
+  sluice_retry_attempts_total: {
+    kind: 'counter',
+    help: 'Invocations that repeated a batch.',
+    labels: mapping,
+  },
   sluice_let_go_events_total: {
     kind: 'counter',
     help: 'Messages given back to the queue undelivered: held too long, or at shutdown.',
@@ -81,7 +97,11 @@ export const definitions = {
   },
   sluice_inflight_invocations: { kind: 'gauge', help: 'Invocations that run now.', labels: mapping },
   sluice_concurrency_limit: { kind: 'gauge', help: 'Invocations that may run at once now.', labels: mapping },
-  sluice_target_braked: { kind: 'gauge', help: '1 while receiving has stopped because the target takes no batches.', labels: mapping },
+  sluice_target_braked: {
+    kind: 'gauge',
+    help: '1 while receiving has stopped because the target takes no batches.',
+    labels: mapping,
+  },
   sluice_source_backlog_events: {
     kind: 'gauge',
     help: 'Messages in the queue by state (visible, in_flight, delayed), as SQS approximates them. Read once a minute: 43,200 GetQueueAttributes calls per mapping and month.',
@@ -97,8 +117,16 @@ export const definitions = {
     help: 'When a batch was last processed with success, in Unix seconds.',
     labels: mapping,
   },
-  sluice_mapping_state: { kind: 'gauge', help: '1 for the state that the mapping is in.', labels: [...mapping, 'state'] },
-  sluice_mapping_info: { kind: 'gauge', help: 'Always 1: what the mapping joins.', labels: ['namespace', 'mapping', 'uuid', 'function', 'mode'] },
+  sluice_mapping_state: {
+    kind: 'gauge',
+    help: '1 for the state that the mapping is in.',
+    labels: [...mapping, 'state'],
+  },
+  sluice_mapping_info: {
+    kind: 'gauge',
+    help: 'Always 1: what the mapping joins.',
+    labels: ['namespace', 'mapping', 'uuid', 'function', 'mode'],
+  },
   sluice_resource_condition: {
     kind: 'gauge',
     help: '1 for the status (True, False, Unknown) that a condition of the resource has.',
@@ -133,11 +161,23 @@ export const definitions = {
     labels: ['resource'],
   },
   sluice_members: { kind: 'gauge', help: 'Live pollers by pool.', labels: ['pool'] },
-  sluice_aws_requests_total: { kind: 'counter', help: 'Calls of AWS control-plane APIs, by answer.', labels: ['service', 'operation', 'code'] },
-  sluice_drift_detected_total: { kind: 'counter', help: 'Differences found between a mapping and AWS, by field.', labels: ['field'] },
+  sluice_aws_requests_total: {
+    kind: 'counter',
+    help: 'Calls of AWS control-plane APIs, by answer.',
+    labels: ['service', 'operation', 'code'],
+  },
+  sluice_drift_detected_total: {
+    kind: 'counter',
+    help: 'Differences found between a mapping and AWS, by field.',
+    labels: ['field'],
+  },
   // The names of client-go and controller-runtime.
   workqueue_depth: { kind: 'gauge', help: 'Current depth of workqueue.', labels: ['name'] },
-  workqueue_adds_total: { kind: 'counter', help: 'Total number of adds handled by workqueue.', labels: ['name'] },
+  workqueue_adds_total: {
+    kind: 'counter',
+    help: 'Total number of adds handled by workqueue.',
+    labels: ['name'],
+  },
   workqueue_queue_duration_seconds: {
     kind: 'histogram',
     help: 'How long in seconds an item stays in workqueue before being requested.',
@@ -150,11 +190,31 @@ export const definitions = {
     labels: ['name'],
     buckets: [0.001, 0.01, 0.1, 1, 10, 60, 600],
   },
-  workqueue_unfinished_work_seconds: { kind: 'gauge', help: 'Seconds of work in progress that has not been observed by work_duration.', labels: ['name'] },
-  workqueue_longest_running_processor_seconds: { kind: 'gauge', help: 'How many seconds the longest running processor has been running.', labels: ['name'] },
-  workqueue_retries_total: { kind: 'counter', help: 'Total number of retries handled by workqueue.', labels: ['name'] },
-  controller_runtime_reconcile_total: { kind: 'counter', help: 'Total number of reconciliations per controller.', labels: ['controller', 'result'] },
-  controller_runtime_reconcile_errors_total: { kind: 'counter', help: 'Total number of reconciliation errors per controller.', labels: ['controller'] },
+  workqueue_unfinished_work_seconds: {
+    kind: 'gauge',
+    help: 'Seconds of work in progress that has not been observed by work_duration.',
+    labels: ['name'],
+  },
+  workqueue_longest_running_processor_seconds: {
+    kind: 'gauge',
+    help: 'How many seconds the longest running processor has been running.',
+    labels: ['name'],
+  },
+  workqueue_retries_total: {
+    kind: 'counter',
+    help: 'Total number of retries handled by workqueue.',
+    labels: ['name'],
+  },
+  controller_runtime_reconcile_total: {
+    kind: 'counter',
+    help: 'Total number of reconciliations per controller.',
+    labels: ['controller', 'result'],
+  },
+  controller_runtime_reconcile_errors_total: {
+    kind: 'counter',
+    help: 'Total number of reconciliation errors per controller.',
+    labels: ['controller'],
+  },
   controller_runtime_terminal_reconcile_errors_total: {
     kind: 'counter',
     help: 'Total number of terminal reconciliation errors per controller.',
@@ -166,8 +226,16 @@ export const definitions = {
     labels: ['controller'],
     buckets: [0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10, 60],
   },
-  controller_runtime_max_concurrent_reconciles: { kind: 'gauge', help: 'Maximum number of concurrent reconciles per controller.', labels: ['controller'] },
-  controller_runtime_active_workers: { kind: 'gauge', help: 'Number of currently used workers per controller.', labels: ['controller'] },
+  controller_runtime_max_concurrent_reconciles: {
+    kind: 'gauge',
+    help: 'Maximum number of concurrent reconciles per controller.',
+    labels: ['controller'],
+  },
+  controller_runtime_active_workers: {
+    kind: 'gauge',
+    help: 'Number of currently used workers per controller.',
+    labels: ['controller'],
+  },
   rest_client_requests_total: {
     kind: 'counter',
     help: 'Number of HTTP requests, partitioned by status code, method, and host.',
@@ -187,7 +255,9 @@ export const definitions = {
 } as const satisfies Record<string, Definition>;
 
 export type MetricName = keyof typeof definitions;
-type NamesOf<K extends Kind> = { [N in MetricName]: (typeof definitions)[N]['kind'] extends K ? N : never }[MetricName];
+type NamesOf<K extends Kind> = {
+  [N in MetricName]: (typeof definitions)[N]['kind'] extends K ? N : never;
+}[MetricName];
 export type Labels = Readonly<Record<string, string>>;
 
 /** The registry of one process, with typed access by name. */
@@ -202,7 +272,12 @@ export class Metrics {
   constructor(options: { readonly processMetrics: boolean }) {
     if (options.processMetrics) collectDefaultMetrics({ register: this.registry });
     for (const [name, definition] of Object.entries<Definition>(definitions)) {
-      const config = { name, help: definition.help, labelNames: [...definition.labels], registers: [this.registry] };
+      const config = {
+        name,
+        help: definition.help,
+        labelNames: [...definition.labels],
+        registers: [this.registry],
+      };
       if (definition.kind === 'counter') this.#counters.set(name, new Counter(config));
       else if (definition.kind === 'gauge') this.#gauges.set(name, new Gauge(config));
       else this.#histograms.set(name, new Histogram({ ...config, buckets: [...(definition.buckets ?? [])] }));
@@ -228,7 +303,13 @@ export class Metrics {
   }
 
   /** Sets the series of one label value to 1 and those of the others of the same mapping to 0. */
-  setOneOf(name: NamesOf<'gauge'>, labels: Labels, label: string, values: readonly string[], current: string): void {
+  setOneOf(
+    name: NamesOf<'gauge'>,
+    labels: Labels,
+    label: string,
+    values: readonly string[],
+    current: string,
+  ): void {
     for (const value of values) this.set(name, { ...labels, [label]: value }, value === current ? 1 : 0);
   }
 

@@ -29,10 +29,20 @@ export function narrateKube(deps: { readonly metrics: Metrics; readonly log: Log
       const facts = { resource: event.resource, namespace: event.namespace };
       switch (event.kind) {
         case 'listed':
-          log.debug('Listed objects', { ...facts, cause: event.cause, objects: event.objects, durationMs: Math.round(event.durationMs) });
+          log.debug('Listed objects', {
+            ...facts,
+            cause: event.cause,
+            objects: event.objects,
+            durationMs: Math.round(event.durationMs),
+          });
           return;
         case 'failed':
-          log.warn('Could not list or watch', { ...facts, reason: event.reason, detail: event.message, delayMs: Math.round(event.delayMs) });
+          log.warn('Could not list or watch', {
+            ...facts,
+            reason: event.reason,
+            detail: event.message,
+            delayMs: Math.round(event.delayMs),
+          });
           return;
         case 'silent':
           log.debug('Opened a silent watch again', { ...facts, afterMs: event.afterMs });
@@ -48,10 +58,16 @@ export function narrateKube(deps: { readonly metrics: Metrics; readonly log: Log
           log.info('Announced this member', { member: event.identity });
           return;
         case 'renewFailed':
-          log.warn('Could not renew the Lease of this member', { member: event.identity, detail: event.message });
+          log.warn('Could not renew the Lease of this member', {
+            member: event.identity,
+            detail: event.message,
+          });
           return;
         case 'taken':
-          log.warn('Another process had taken the Lease of this member', { member: event.identity, by: event.by });
+          log.warn('Another process had taken the Lease of this member', {
+            member: event.identity,
+            by: event.by,
+          });
           return;
         case 'released':
           log.info('Released the Lease of this member', { member: event.identity });
@@ -72,7 +88,10 @@ export function narrateKube(deps: { readonly metrics: Metrics; readonly log: Log
           log.info('Leader changed', { lease: event.name, leader: event.identity });
           return;
         case 'attemptFailed':
-          log.warn('Could not take, renew or release the Lease', { lease: event.name, detail: event.message });
+          log.warn('Could not take, renew or release the Lease', {
+            lease: event.name,
+            detail: event.message,
+          });
           return;
       }
     },
@@ -100,6 +119,10 @@ export function narrateKube(deps: { readonly metrics: Metrics; readonly log: Log
 export function exportWorkQueue(metrics: Metrics, name: string, snapshot: () => WorkQueueSnapshot): void {
   const labels = { name };
   metrics.onCollect('workqueue_depth', (set) => set(labels, snapshot().depth));
-  metrics.onCollect('workqueue_unfinished_work_seconds', (set) => set(labels, snapshot().unfinishedWorkMs / 1000));
-  metrics.onCollect('workqueue_longest_running_processor_seconds', (set) => set(labels, snapshot().longestRunningMs / 1000));
+  metrics.onCollect('workqueue_unfinished_work_seconds', (set) =>
+    set(labels, snapshot().unfinishedWorkMs / 1000),
+  );
+  metrics.onCollect('workqueue_longest_running_processor_seconds', (set) =>
+    set(labels, snapshot().longestRunningMs / 1000),
+  );
 }

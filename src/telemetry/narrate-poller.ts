@@ -20,15 +20,28 @@ const states = ['starting', 'running', 'paused', 'draining', 'stopped'] as const
 const queueStates = ['visible', 'in_flight', 'delayed'] as const;
 
 /** Lambda's classes of invocation errors by outcome; a time-out is told apart by its reason. */
-const errorClass = { failed: 'function', throttled: 'throttle', unreachable: 'unreachable', refused: 'unreachable' } as const;
+const errorClass = {
+  failed: 'function',
+  throttled: 'throttle',
+  unreachable: 'unreachable',
+  refused: 'unreachable',
+} as const;
 
 /** The labels of everything that belongs to one mapping. */
 export function mappingLabels(subject: Subject): Labels {
-  return { namespace: subject.namespace, mapping: subject.name, source_type: subject.sourceType, origin: 'poller' };
+  return {
+    namespace: subject.namespace,
+    mapping: subject.name,
+    source_type: subject.sourceType,
+    origin: 'poller',
+  };
 }
 
 /** Tells the events of one mapping. All counters exist from the start, at 0. */
-export function narratePoller(deps: { readonly metrics: Metrics; readonly log: Log; readonly now: () => number }, subject: Subject): Emit {
+export function narratePoller(
+  deps: { readonly metrics: Metrics; readonly log: Log; readonly now: () => number },
+  subject: Subject,
+): Emit {
   const { metrics, log, now } = deps;
   const labels = mappingLabels(subject);
   const facts: Fields = { mapping: `${subject.namespace}/${subject.name}`, source: subject.sourceType };
@@ -64,14 +77,29 @@ export function narratePoller(deps: { readonly metrics: Metrics; readonly log: L
         return;
       case 'delete-failed':
         metrics.inc('sluice_delete_failed_events_total', labels, event.records);
-        log.warn('Could not delete messages, the queue delivers them again', { ...facts, records: event.records, reason: event.reason, detail: event.message });
+        log.warn('Could not delete messages, the queue delivers them again', {
+          ...facts,
+          records: event.records,
+          reason: event.reason,
+          detail: event.message,
+        });
         return;
       case 'extend-failed':
-        log.warn('Could not extend visibility, messages may be delivered twice', { ...facts, records: event.records, reason: event.reason, detail: event.message });
+        log.warn('Could not extend visibility, messages may be delivered twice', {
+          ...facts,
+          records: event.records,
+          reason: event.reason,
+          detail: event.message,
+        });
         return;
       case 'braked':
         metrics.set('sluice_target_braked', labels, 1);
-        log.warn('Stopped receiving, the target takes no batches', { ...facts, reason: event.reason, detail: event.message, delayMs: event.delayMs });
+        log.warn('Stopped receiving, the target takes no batches', {
+          ...facts,
+          reason: event.reason,
+          detail: event.message,
+          delayMs: event.delayMs,
+        });
         return;
       case 'unbraked':
         metrics.set('sluice_target_braked', labels, 0);
@@ -79,11 +107,20 @@ export function narratePoller(deps: { readonly metrics: Metrics; readonly log: L
         return;
       case 'let-go':
         metrics.inc('sluice_let_go_events_total', { ...labels, reason: event.reason }, event.records);
-        log.info('Gave messages back to the queue', { ...facts, records: event.records, reason: event.reason });
+        log.info('Gave messages back to the queue', {
+          ...facts,
+          records: event.records,
+          reason: event.reason,
+        });
         return;
       case 'source-failed':
         metrics.inc('sluice_polling_errors_total', { ...labels, code: event.reason });
-        log.warn('Could not read the source', { ...facts, reason: event.reason, detail: event.message, delayMs: event.delayMs });
+        log.warn('Could not read the source', {
+          ...facts,
+          reason: event.reason,
+          detail: event.message,
+          delayMs: event.delayMs,
+        });
         return;
       case 'source-opened':
         log.info('Opened the source', facts);
@@ -103,7 +140,8 @@ export function narratePoller(deps: { readonly metrics: Metrics; readonly log: L
     const seconds = event.durationMs / 1000;
     metrics.observe('sluice_invocation_duration_seconds', { ...types, outcome: event.outcome }, seconds);
     metrics.inc('sluice_invocations_total', { ...labels, outcome: event.outcome });
-    if (event.failedRecords > 0) metrics.inc('sluice_failed_invoke_events_total', labels, event.failedRecords);
+    if (event.failedRecords > 0)
+      metrics.inc('sluice_failed_invoke_events_total', labels, event.failedRecords);
     const line: Fields = {
       ...facts,
       batch: event.batch,
@@ -130,7 +168,8 @@ export function narratePoller(deps: { readonly metrics: Metrics; readonly log: L
 /** Exports what the queue says of its backlog. */
 export function narrateBacklog(metrics: Metrics, subject: Subject, backlog: QueueFacts['backlog']): void {
   const counts = { visible: backlog.visible, in_flight: backlog.inFlight, delayed: backlog.delayed };
-  for (const state of queueStates) metrics.set('sluice_source_backlog_events', { ...mappingLabels(subject), state }, counts[state]);
+  for (const state of queueStates)
+    metrics.set('sluice_source_backlog_events', { ...mappingLabels(subject), state }, counts[state]);
 }
 
 /** A counter that appears only at its first increment hides that increment from `rate()`. */

@@ -17,11 +17,17 @@ export class Sluice implements AsyncDisposable {
   }
 
   /** Waits for a log line with this message whose fields include the given ones. */
-  logged(message: string, fields: Readonly<Record<string, unknown>> = {}, timeoutMs = 20_000): Promise<Record<string, unknown>> {
+  logged(
+    message: string,
+    fields: Readonly<Record<string, unknown>> = {},
+    timeoutMs = 20_000,
+  ): Promise<Record<string, unknown>> {
     return eventually(
       () => {
         const found = this.lines.find(
-          (line) => line['message'] === message && Object.entries(fields).every(([name, value]) => line[name] === value),
+          (line) =>
+            line['message'] === message &&
+            Object.entries(fields).every(([name, value]) => line[name] === value),
         );
         if (found === undefined) {
           if (this.process.end !== undefined) throw new Error(`sluice has ended:\n${this.process.tail()}`);
@@ -44,7 +50,9 @@ export class Sluice implements AsyncDisposable {
     const series = text.split('\n').flatMap((line) => {
       const match = /^([a-zA-Z_:]+)(?:\{(.*)\})? (\S+)$/.exec(line);
       if (match?.[1] !== name) return [];
-      const matches = Object.entries(labels).every(([label, value]) => match[2]?.includes(`${label}="${value}"`) === true);
+      const matches = Object.entries(labels).every(
+        ([label, value]) => match[2]?.includes(`${label}="${value}"`) === true,
+      );
       return matches ? [Number(match[3])] : [];
     });
     return series.length === 0 ? undefined : series.reduce((sum, value) => sum + value, 0);
@@ -59,7 +67,11 @@ export class Sluice implements AsyncDisposable {
 const repository = path.resolve(import.meta.dirname, '..', '..');
 
 /** Starts any command of the binary. */
-export function startSluice(args: readonly string[], env: Readonly<Record<string, string | undefined>> = {}, dir?: string): Sluice {
+export function startSluice(
+  args: readonly string[],
+  env: Readonly<Record<string, string | undefined>> = {},
+  dir?: string,
+): Sluice {
   const lines: Record<string, unknown>[] = [];
   const child = startProcess({
     name: `sluice ${args[0] ?? ''}`,
@@ -81,7 +93,11 @@ export function startRun(
   const dir = mkdtempSync(path.join(tmpdir(), 'sluice-test-'));
   const file = path.join(dir, 'mapping.yaml');
   writeFileSync(file, manifests);
-  const sluice = startSluice(['run', '-f', file, '--state-dir', path.join(dir, 'state'), ...(options.args ?? [])], options.env, dir);
+  const sluice = startSluice(
+    ['run', '-f', file, '--state-dir', path.join(dir, 'state'), ...(options.args ?? [])],
+    options.env,
+    dir,
+  );
   return {
     sluice,
     write: (text) => writeFileSync(file, text),

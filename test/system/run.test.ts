@@ -1,7 +1,13 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { stringify } from 'yaml';
 import { eventually } from '../support/eventually.ts';
-import { reply, startHttpSink, type HttpSink, type SinkAnswer, type SinkRequest } from '../support/http-sink.ts';
+import {
+  reply,
+  startHttpSink,
+  type HttpSink,
+  type SinkAnswer,
+  type SinkRequest,
+} from '../support/http-sink.ts';
 import { createQueue, type TestQueue } from '../support/queues.ts';
 import { awsEnvironment, type AwsServer } from '../support/servers/aws-server.ts';
 import { startFauxqs } from '../support/servers/fauxqs.ts';
@@ -16,13 +22,23 @@ afterAll(async () => {
 });
 
 interface SqsEvent {
-  readonly Records: readonly { readonly messageId: string; readonly body: string; readonly attributes: Record<string, string> }[];
+  readonly Records: readonly {
+    readonly messageId: string;
+    readonly body: string;
+    readonly attributes: Record<string, string>;
+  }[];
 }
 
 const recordsOf = (request: SinkRequest): SqsEvent['Records'] => (request.json() as SqsEvent).Records;
-const bodiesOf = (sink: HttpSink): string[] => sink.requests.flatMap((request) => recordsOf(request).map((record) => record.body));
+const bodiesOf = (sink: HttpSink): string[] =>
+  sink.requests.flatMap((request) => recordsOf(request).map((record) => record.body));
 
-function mappingYaml(queue: TestQueue, sink: HttpSink | string, spec: Record<string, unknown> = {}, http: Record<string, unknown> = {}): string {
+function mappingYaml(
+  queue: TestQueue,
+  sink: HttpSink | string,
+  spec: Record<string, unknown> = {},
+  http: Record<string, unknown> = {},
+): string {
   const { poller, ...rest } = spec as { poller?: object };
   return stringify({
     apiVersion: 'sluice.dev/v1alpha1',
@@ -32,7 +48,10 @@ function mappingYaml(queue: TestQueue, sink: HttpSink | string, spec: Record<str
       mode: 'Poller',
       eventSourceARN: queue.arn,
       ...rest,
-      poller: { target: { http: { url: typeof sink === 'string' ? sink : `${sink.url}/in`, ...http } }, ...poller },
+      poller: {
+        target: { http: { url: typeof sink === 'string' ? sink : `${sink.url}/in`, ...http } },
+        ...poller,
+      },
     },
   });
 }
@@ -43,7 +62,10 @@ describe('sluice run', () => {
     await using sink = await startHttpSink();
     await using run = startRun(mappingYaml(queue, sink), { env: awsEnvironment(aws) });
     const [id] = await queue.send(['{"n":1}'], {
-      attributes: { tier: { DataType: 'String', StringValue: 'gold' }, raw: { DataType: 'Binary', BinaryValue: Buffer.from([1, 2]) } },
+      attributes: {
+        tier: { DataType: 'String', StringValue: 'gold' },
+        raw: { DataType: 'Binary', BinaryValue: Buffer.from([1, 2]) },
+      },
     });
     const request = await eventually(() => sink.requests[0], { timeoutMs: 20_000 });
     const [record] = recordsOf(request);
@@ -72,12 +94,17 @@ describe('sluice run', () => {
     const queue = await createQueue(aws, { visibilitySeconds: 2 });
     await using sink = await startHttpSink({
       answer: (request) => {
-        const bad = recordsOf(request).filter((record) => record.body === 'bad' && record.attributes['ApproximateReceiveCount'] === '1');
+        const bad = recordsOf(request).filter(
+          (record) => record.body === 'bad' && record.attributes['ApproximateReceiveCount'] === '1',
+        );
         return reply(200, { batchItemFailures: bad.map((record) => ({ itemIdentifier: record.messageId })) });
       },
     });
     await queue.send(['good', 'bad', 'fine']);
-    await using _ = startRun(mappingYaml(queue, sink, { functionResponseTypes: ['ReportBatchItemFailures'] }), { env: awsEnvironment(aws) });
+    await using _ = startRun(
+      mappingYaml(queue, sink, { functionResponseTypes: ['ReportBatchItemFailures'] }),
+      { env: awsEnvironment(aws) },
+    );
     await eventually(() => queue.isEmpty(), { timeoutMs: 20_000 });
     expect(bodiesOf(sink).toSorted()).toEqual(['bad', 'bad', 'fine', 'good']);
   });
@@ -86,9 +113,12 @@ describe('sluice run', () => {
     const queue = await createQueue(aws);
     await using sink = await startHttpSink();
     await queue.send(['{"t":"a"}', '{"t":"b"}', 'plain', '{"t":"a","n":2}']);
-    await using run = startRun(mappingYaml(queue, sink, { filterCriteria: { filters: [{ pattern: '{"body":{"t":["a"]}}' }] } }), {
-      env: awsEnvironment(aws),
-    });
+    await using run = startRun(
+      mappingYaml(queue, sink, { filterCriteria: { filters: [{ pattern: '{"body":{"t":["a"]}}' }] } }),
+      {
+        env: awsEnvironment(aws),
+      },
+    );
     await eventually(() => queue.isEmpty(), { timeoutMs: 20_000 });
     expect(bodiesOf(sink).toSorted()).toEqual(['{"t":"a"}', '{"t":"a","n":2}'].toSorted());
     expect(await run.sluice.metric('sluice_filtered_out_events_total')).toBe(2);
@@ -135,7 +165,9 @@ describe('sluice run', () => {
   });
 
   it('exits with the reason when the manifest is wrong', async () => {
-    const { code, stderr } = await sluice(['run', '-f', 'examples/no-such-file.yaml'], { env: awsEnvironment(aws) });
+    const { code, stderr } = await sluice(['run', '-f', 'examples/no-such-file.yaml'], {
+      env: awsEnvironment(aws),
+    });
     expect(code).toBe(1);
     expect(stderr).toContain('examples/no-such-file.yaml');
   });
@@ -161,8 +193,18 @@ const rows: readonly {
   { why: '504', answer: reply(504), fate: 'held', reason: 'TargetUnreachable' },
   { why: '400', answer: reply(400), fate: 'left', reason: 'FunctionError' },
   { why: '500', answer: reply(500), fate: 'left', reason: 'FunctionError' },
-  { why: 'a redirect, which is never followed', answer: reply(302, '', { location: 'http://127.0.0.1:1/' }), fate: 'left', reason: 'FunctionError' },
-  { why: 'X-Amz-Function-Error with 200', answer: reply(200, {}, { 'x-amz-function-error': 'Unhandled' }), fate: 'left', reason: 'FunctionError' },
+  {
+    why: 'a redirect, which is never followed',
+    answer: reply(302, '', { location: 'http://127.0.0.1:1/' }),
+    fate: 'left',
+    reason: 'FunctionError',
+  },
+  {
+    why: 'X-Amz-Function-Error with 200',
+    answer: reply(200, {}, { 'x-amz-function-error': 'Unhandled' }),
+    fate: 'left',
+    reason: 'FunctionError',
+  },
   { why: 'reset after sending', answer: { kind: 'reset' }, fate: 'left' },
   { why: 'an answer that breaks off', answer: { kind: 'truncated' }, fate: 'left' },
   { why: 'bytes that are no HTTP', answer: { kind: 'garbage' }, fate: 'left' },
@@ -175,7 +217,9 @@ describe('the answer of an HTTP target decides what becomes of the message', () 
     const queue = await createQueue(aws, { visibilitySeconds: 3 });
     await using sink = await startHttpSink({ answer });
     await queue.send(['only']);
-    await using run = startRun(mappingYaml(queue, sink, {}, { timeoutSeconds: 1 }), { env: awsEnvironment(aws) });
+    await using run = startRun(mappingYaml(queue, sink, {}, { timeoutSeconds: 1 }), {
+      env: awsEnvironment(aws),
+    });
     await eventually(() => sink.requests.length > 0, { timeoutMs: 30_000 });
     if (fate === 'deleted') {
       await eventually(() => queue.isEmpty());
@@ -185,7 +229,9 @@ describe('the answer of an HTTP target decides what becomes of the message', () 
     if (reason !== undefined) expect(line['reason']).toBe(reason);
     const first = sink.requests[0];
     await eventually(() => sink.requests.length >= 3, { timeoutMs: 30_000, what: 'three calls' });
-    const counts = sink.requests.map((request) => recordsOf(request)[0]?.attributes['ApproximateReceiveCount']);
+    const counts = sink.requests.map(
+      (request) => recordsOf(request)[0]?.attributes['ApproximateReceiveCount'],
+    );
     const keys = new Set(sink.requests.map((request) => request.headers['idempotency-key']));
     expect(await queue.isEmpty()).toBe(false);
     if (fate === 'held') {

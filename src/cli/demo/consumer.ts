@@ -41,9 +41,16 @@ export async function startConsumer(
       return;
     }
     const { Records: records } = eventSchema.parse(JSON.parse(Buffer.concat(chunks).toString('utf8')));
-    const messages = records.map((record) => ({ messageId: record.messageId, id: bodySchema.parse(JSON.parse(record.body)).id }));
+    const messages = records.map((record) => ({
+      messageId: record.messageId,
+      id: bodySchema.parse(JSON.parse(record.body)).id,
+    }));
     const { ledger, refuses, share } = route;
-    if (refuses === 'batch' && messages.some((message) => ledger.isFirst(message.id)) && deps.random() < share) {
+    if (
+      refuses === 'batch' &&
+      messages.some((message) => ledger.isFirst(message.id)) &&
+      deps.random() < share
+    ) {
       for (const message of messages) ledger.refused(message.id);
       answer(response, 500, { message: 'refused for the demo' });
       return;

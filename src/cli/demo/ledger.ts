@@ -79,7 +79,8 @@ export class Ledger {
     const count = (test: (fate: Fate) => boolean): number => fates.filter(test).length;
     const sum = (of: (fate: Fate) => number): number => fates.reduce((total, fate) => total + of(fate), 0);
     const sorted = this.#latenciesMs.toSorted((left, right) => left - right);
-    const quantile = (q: number): number => sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * q))] ?? 0;
+    const quantile = (q: number): number =>
+      sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * q))] ?? 0;
     return {
       produced: fates.length,
       delivered: count((fate) => fate.successes > 0),

@@ -31,10 +31,12 @@ export async function produce(
     const pending = new Map<Line, Message[]>(lines.map((line) => [line, []]));
     for (; sent < due; sent++) {
       const line = lines[sent % lines.length];
-      if (line !== undefined) pending.get(line)?.push(line.make(Math.floor(sent / lines.length), clock.now()));
+      if (line !== undefined)
+        pending.get(line)?.push(line.make(Math.floor(sent / lines.length), clock.now()));
     }
     for (const [line, messages] of pending) {
-      for (let from = 0; from < messages.length; from += 10) await sendBatch(sqs, line, messages.slice(from, from + 10));
+      for (let from = 0; from < messages.length; from += 10)
+        await sendBatch(sqs, line, messages.slice(from, from + 10));
     }
     if (elapsedMs >= plan.durationMs) return;
     await clock.sleep(50, signal);
