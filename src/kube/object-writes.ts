@@ -1,11 +1,14 @@
 /**
  * The few writes that Sluice makes to objects it shares with their users: status and finalizer. Each writes nothing
- * when nothing would change.
+ * when nothing would change, and fails with `Conflict` when the object is not what the caller has seen: it changed, or
+ * is another of the same name. So a status never speaks of a spec that nobody looked at, and a leader of yesterday
+ * cannot write over today's.
  *
  * Status is written by server-side apply with the manager `sluice-status`. It says what the whole status is: fields
  * that are left out go away, and what others own stays; a merge patch would need a null for every field that ends, and
- * a PUT would fail at every edit of the spec. It is forced, since nobody else may own these fields. Cost: API servers
- * keep a managedFields entry, which the reflector drops.
+ * a PUT would carry spec and metadata along. It is forced, since nobody else may own these fields. The version in the
+ * body is the lock; of custom resources the API server does not check a uid there. Cost: a managedFields entry, which
+ * the reflector drops.
  */
 import { isDeepStrictEqual } from 'node:util';
 import type { ApiClient, JsonPatchOperation } from './api-client.ts';
@@ -19,8 +22,7 @@ export const metadataManager = 'sluice';
 
 /**
  * Makes `status` the status of the object and gives the object as stored; undefined, without any request, when
- * `current` already has it. A deleted and rebuilt object of the same name is left alone (`Conflict`), and so is, with
- * `onlyIfUnchanged`, one that changed since `current` was read.
+ * `current` already has it. Rejects with `Conflict` or `NotFound` when `current` is not the present object.
  */
 export async function applyStatus<T extends KubeObject & { readonly status?: object }>(
   api: Pick<ApiClient, 'patch'>,
@@ -28,31 +30,25 @@ export async function applyStatus<T extends KubeObject & { readonly status?: obj
   current: T,
   status: object,
   signal: AbortSignal,
-  onlyIfUnchanged = false,
 ): Promise<T | undefined> {
   const wanted = plain(status);
   if (isDeepStrictEqual(plain(current.status ?? {}), wanted)) return undefined;
-  const { name, namespace, uid, resourceVersion } = current.metadata;
-  const body = {
-    apiVersion: resource.apiVersion,
-    kind: resource.kind,
-    metadata: {
-      name,
-      ...(namespace === undefined ? {} : { namespace }),
-      ...(uid === undefined ? {} : { uid }),
-      ...(onlyIfUnchanged && resourceVersion !== undefined ? { resourceVersion } : {}),
+  const { name, namespace, resourceVersion } = current.metadata;
+  return api.patch<T>(
+    `${resource.object(namespace, name)}/status`,
+    {
+      kind: 'apply',
+      fieldManager: statusManager,
+      force: true,
+      body: {
+        apiVersion: resource.apiVersion,
+        kind: resource.kind,
+        metadata: { name, namespace, resourceVersion },
+        status: wanted,
+      },
     },
-    status: wanted,
-  };
-  try {
-    return await api.patch<T>(
-      `${resource.object(namespace, name)}/status`,
-      { kind: 'apply', fieldManager: statusManager, force: true, body },
-      { signal },
-    );
-  } catch (error) {
-    throw isKubeError(error, 'Invalid') && error.message.includes('metadata.uid') ? conflict(error) : error;
-  }
+    { signal },
+  );
 }
 
 /** Adds the finalizer and gives the object as stored; undefined, without any request, when it has it. */

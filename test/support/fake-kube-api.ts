@@ -165,9 +165,6 @@ export class FakeKubeApi implements Pick<
           return merge(current as unknown as Json, patch.body as Json) as unknown as KubeObject;
         case 'apply': {
           const { metadata, ...rest } = patch.body as KubeObject;
-          if (metadata.uid !== undefined && metadata.uid !== current.metadata.uid) {
-            throw fail('Invalid', 422, 'metadata.uid: Invalid value: field is immutable');
-          }
           const { resourceVersion = current.metadata.resourceVersion } = metadata;
           return {
             ...current,

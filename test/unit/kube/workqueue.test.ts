@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { WorkQueue, type WorkQueueEvent } from '../../../src/kube/workqueue.ts';
 import { VirtualClock } from '../../support/virtual-clock.ts';
