@@ -10,11 +10,11 @@ const streams = 'Kinesis, DynamoDB';
 const kafka = 'MSK, self-managed Kafka';
 
 /** Form of every ARN: partition, service, Region and account (both may be left out), resource. */
-export const arnPattern = '^arn:[a-z][a-z0-9-]*:[a-z0-9-]+:[a-z0-9-]*:([0-9]{12})?:.+$';
+export const arnPattern = '^arn:[a-z][a-z0-9-]*:[a-z0-9-]+:[a-z0-9-]*:([0-9]{12})?:[!-~]+$';
 
 /** Form of a function name, a partial or a full function ARN, each with an optional version or alias. */
 export const functionNamePattern =
-  '^(arn:[a-z][a-z0-9-]*:lambda:[a-z0-9-]*:([0-9]{12})?:function:|([0-9]{12}:)?function:|[0-9]{12}:)?[a-zA-Z0-9_-]{1,64}(:([$]LATEST|[a-zA-Z0-9_-]{1,128}))?$';
+  '^(arn:[a-z][a-z0-9-]*:lambda:[a-z0-9-]*:([0-9]{12})?:function:|([0-9]{12}:)?function:|[0-9]{12}:)?[a-zA-Z0-9_.-]{1,140}(:([$]LATEST([.]PUBLISHED)?|[a-zA-Z0-9_-]{1,128}))?$';
 
 const accessTypes = [
   'BASIC_AUTH',
@@ -68,7 +68,7 @@ const schemaRegistry = object('How record schemas are resolved and checked; prov
 const consumerGroupID = string('Kafka consumer group; unique among all mappings.', {
   minLength: 1,
   maxLength: 200,
-  pattern: '^[a-zA-Z0-9/*:_+=.@-]+$',
+  pattern: '^[ a-zA-Z0-9/*:_+=.@-]+$',
   defaults: 'the UUID of the mapping',
   createOnly: true,
   member: 'ConsumerGroupId',
@@ -95,7 +95,11 @@ export const awsFields = {
         {
           KAFKA_BOOTSTRAP_SERVERS: list(
             'Servers as `host:port`.',
-            string('One server.', { minLength: 1, maxLength: 300, pattern: '^[^\\s,]+:[0-9]{1,5}$' }),
+            string('One server.', {
+              minLength: 1,
+              maxLength: 300,
+              pattern: '^[A-Za-z0-9._:\\[\\]-]+:[0-9]{1,5}$',
+            }),
             { minItems: 1, maxItems: 10 },
           ),
         },
@@ -116,7 +120,7 @@ export const awsFields = {
   ),
   tags: map(
     'Tags of the AWS mapping. Keys that begin with `aws:` or `sluice.dev/` are reserved.',
-    string('Value of the tag.', { maxLength: 256, pattern: '^[\\p{L}\\p{N}\\s_.:/=+@-]*$' }),
+    string('Value of the tag.', { maxLength: 256, pattern: '^[\\p{L}\\p{Z}\\p{N}_.:/=+@-]*$' }),
     { maxProperties: 50, ceiling: 50 },
   ),
 
@@ -210,7 +214,8 @@ export const awsFields = {
           'ARN of a standard SQS queue, an SNS topic or an S3 bucket, or `kafka://TOPIC`. Empty means none.',
           {
             maxLength: 350,
-            pattern: '^(arn:[a-z][a-z0-9-]*:(sqs|sns|s3):[a-z0-9-]*:([0-9]{12})?:.+|kafka://[^.].+)?$',
+            pattern:
+              '^(arn:[a-z][a-z0-9-]*:(sqs|sns|s3):[a-z0-9-]*:([0-9]{12})?:[!-~]+|kafka://[a-zA-Z0-9_-][a-zA-Z0-9_.-]+)?$',
           },
         ),
       }),
@@ -236,7 +241,7 @@ export const awsFields = {
   ),
   kmsKeyARN: string('ARN of the KMS key that encrypts the filters. Empty means the key that AWS owns.', {
     maxLength: 512,
-    pattern: '^(arn:[a-z][a-z0-9-]*:kms:[a-z0-9-]*:([0-9]{12})?:.+)?$',
+    pattern: '^(arn:[a-z][a-z0-9-]*:kms:[a-z0-9-]*:([0-9]{12})?:[!-~]+)?$',
     member: 'KMSKeyArn',
   }),
 
@@ -328,7 +333,7 @@ export const awsFields = {
       collectionName: string('Name of the collection.', {
         minLength: 1,
         maxLength: 57,
-        pattern: '^[^$]+$',
+        pattern: '^[_a-zA-Z0-9][^$]*$',
         defaults: 'the whole database',
         createOnly: true,
       }),

@@ -24,12 +24,20 @@ export function kindNamed(name: string): KindDefinition | undefined {
   return kinds.find((kind) => kind.name.kind === name);
 }
 
-/** Findings of structure and rules of an object, as the API server would have them; `old` is the stored one. */
-export function checkObject(kind: KindDefinition, value: unknown, old?: unknown): readonly Finding[] {
+/** What structure and rules say of an object. */
+export interface ObjectCheck {
+  /** The structure fits, so the rules were evaluated and the object may be used as its type. */
+  readonly fits: boolean;
+  readonly findings: readonly Finding[];
+}
+
+/** Structure and rules of an object, as the API server would have them; `old` is the stored one. */
+export function checkObject(kind: KindDefinition, value: unknown, old?: unknown): ObjectCheck {
   const node = schemas.get(kind.name.kind);
   const structure = node === undefined ? [] : checkStructure(node, value);
   // As the API server: rules are evaluated only on what the structure accepts.
-  return structure.length > 0 ? structure : kind.rules.flatMap((rule) => checkRule(rule, value, old));
+  if (structure.length > 0) return { fits: false, findings: structure };
+  return { fits: true, findings: kind.rules.flatMap((rule) => checkRule(rule, value, old)) };
 }
 
 /** What neither structure nor rules can say about a mapping that they accept; paths begin with `spec`. */

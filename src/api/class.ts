@@ -73,7 +73,7 @@ export const classSpecSchema = object('Who may use the class and what they may d
     roleARN: string('Role to assume; `{namespace}` stands for the namespace of the mapping.', {
       minLength: 20,
       maxLength: 512,
-      pattern: '^arn:[a-z][a-z0-9-]*:iam::[0-9]{12}:role/.+$',
+      pattern: '^arn:[a-z][a-z0-9-]*:iam::[0-9]{12}:role/[!-~]+$',
     }),
   }),
   sources: object('Event sources that are allowed.', {

@@ -32,7 +32,7 @@ const http = object('An HTTP target; exactly one of `service` and `url`.', {
       port: intOrString('Number or name of the port: 1 to 65535, or a name of the Service.'),
       path: string('Path of the request, with an optional query.', {
         maxLength: 1024,
-        pattern: '^/[^\\s#]*$',
+        pattern: '^/[!-"$-~]*$',
         defaults: '`/`',
       }),
       scheme: oneOf('How to connect.', ['http', 'https'], { defaults: 'http' }),
@@ -42,7 +42,7 @@ const http = object('An HTTP target; exactly one of `service` and `url`.', {
   url: string('URL of the target, only what the class allows. Without user name, password or fragment.', {
     minLength: 1,
     maxLength: 2048,
-    pattern: '^https?://[^\\s/?#@]+([/?][^\\s#]*)?$',
+    pattern: '^https?://[!-"$-.0->A-~]+([/?][!-"$-~]*)?$',
   }),
   timeoutSeconds: integer('Time from sending to the last byte of the answer.', {
     minimum: 1,
@@ -159,7 +159,7 @@ export const sluiceFields = {
     roleARN: string('Role to assume.', {
       minLength: 20,
       maxLength: 512,
-      pattern: '^arn:[a-z][a-z0-9-]*:iam::[0-9]{12}:role/.+$',
+      pattern: '^arn:[a-z][a-z0-9-]*:iam::[0-9]{12}:role/[!-~]+$',
       defaults: "the class's identity",
     }),
     serviceAccountName: string('ServiceAccount of the namespace whose identity is used.', {

@@ -96,8 +96,8 @@ function validateValue(
   const warnings: Finding[] = [];
   if (kind !== undefined) {
     const found = checkObject(kind, value);
-    findings.push(...found);
-    if (kind.name.kind === 'EventSourceMapping' && found.length === 0) {
+    findings.push(...found.findings);
+    if (kind.name.kind === 'EventSourceMapping' && found.fits) {
       // The structure was just checked, so the value is a mapping.
       const { spec } = value as EventSourceMapping;
       findings.push(...checkSpec(spec, options));

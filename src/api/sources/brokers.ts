@@ -24,6 +24,14 @@ export const brokerRules: readonly Rule[] = [
       !hasSource(spec, 'mq', 'rds') ||
       (spec.sourceAccessConfigurations ?? []).filter((one) => one.type === 'BASIC_AUTH').length === 1,
   }),
+  rule<NonNullable<EventSourceMappingSpec['documentDBEventSourceConfig']>>({
+    name: 'a collection of the user',
+    at: 'spec.documentDBEventSourceConfig',
+    fieldPath: '.collectionName',
+    cel: "!has(self.collectionName) || !self.collectionName.startsWith('system.')",
+    message: '`collectionName` must not begin with `system.`',
+    holds: (self) => self.collectionName?.startsWith('system.') !== true,
+  }),
   rule<Access>({
     name: 'a source access setting has a value',
     at: 'spec.sourceAccessConfigurations[]',
