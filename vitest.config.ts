@@ -13,7 +13,11 @@ const onControlPlane = {
 export default defineConfig({
   test: {
     projects: [
-      tier('unit', ['test/unit/**/*.test.ts', 'test/architecture.test.ts'], 10_000),
+      tier(
+        'unit',
+        ['test/unit/**/*.test.ts', 'test/simulation/**/*.test.ts', 'test/architecture.test.ts'],
+        10_000,
+      ),
       tier('contract', ['test/contract/**/*.test.ts'], 60_000),
       tier('cluster', ['test/cluster/**/*.test.ts'], 120_000, onControlPlane),
       tier('system', ['test/system/**/*.test.ts'], 240_000, onControlPlane),
