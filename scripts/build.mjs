@@ -48,7 +48,7 @@ function licences(inputs) {
     inputs.map((input) => /^(?:.*node_modules\/)(?:@[^/]+\/)?[^/]+/.exec(input)?.[0]).filter(Boolean),
   );
   return [...folders]
-    .sort()
+    .toSorted((a, b) => (a < b ? -1 : 1))
     .map((folder) => {
       const place = path.join(root, folder);
       const { name, version, license } = JSON.parse(

@@ -13,7 +13,9 @@ await runScript(async () => {
   const node = await setup();
   const needsCluster = args.includes('--cluster') && !args.includes('--help');
   const env = needsCluster ? { KUBELAB_BIN: await prepareControlPlane() } : {};
-  const file = needsCluster ? path.join(root, 'scripts', 'demo-cluster.ts') : path.join(root, 'src', 'cli', 'main.ts');
+  const file = needsCluster
+    ? path.join(root, 'scripts', 'demo-cluster.ts')
+    : path.join(root, 'src', 'cli', 'main.ts');
   await runFile(node, file, needsCluster ? args : ['demo', ...args], { env });
   return process.exitCode;
 });
