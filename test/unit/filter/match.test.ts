@@ -294,7 +294,7 @@ describe('hostile input is answered', () => {
   });
 
   test('an event made for the search gives up instead of taking forever', () => {
-    const many = Array.from({ length: 3_000 }, () => ({ b: 1 }));
+    const many = Array.from({ length: 400 }, () => ({ b: 1 }));
     const event = { 'a.q': 1, a: many, c: many, d: many };
     const pattern = '{"a":{"b":[1],"q":[1]},"c":{"b":[1]},"d":{"b":["none"]}}';
     const measured = compilePattern(parsed(pattern)).measure(event);
