@@ -97,7 +97,7 @@ const options = {
     help: 'Mappings that are reconciled at the same time. Default 4.',
   },
   'drift-check-seconds': {
-    type: integerType(10, 86_400, 600),
+    type: integerType(1, 86_400, 600),
     value: 'N',
     help: 'How often a settled AWS mapping is compared with its spec, in seconds. Default 600.',
   },

@@ -1,0 +1,375 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { finalizer } from '../../../src/api/meta.ts';
+import { ControlError } from '../../../src/backends/aws/client.ts';
+import { backoff, never, SluiceError } from '../../../src/lib/errors.ts';
+import { aClass, aDeletedMapping, aMapping, aPollerMapping } from '../../support/mappings.ts';
+import { TestReconciler } from '../../support/reconciler.ts';
+
+const key = 'shop/orders';
+
+function refuse(reason: string, retry = backoff): never {
+  throw new ControlError({
+    kind: 'unavailable',
+    error: new SluiceError(reason, `words about ${reason}`, retry),
+  });
+}
+
+async function settled(mapping = aMapping()): Promise<TestReconciler> {
+  const world = new TestReconciler();
+  world.store.put(mapping);
+  await world.settle();
+  world.store.writes.length = 0;
+  world.api.writes.length = 0;
+  return world;
+}
+
+describe('a pass over a Managed mapping', () => {
+  it('stores the finalizer before it creates anything', async () => {
+    const world = new TestReconciler();
+    world.store.put(aMapping());
+    world.api.before = (call) => {
+      if (call === 'create') expect(world.store.get(key)?.metadata.finalizers).toEqual([finalizer]);
+    };
+    await world.settle();
+    expect(world.api.writes).toEqual(['create']);
+    expect(world.conditions()).toMatchObject({ Ready: 'True Serving', Drifted: 'False InSync' });
+  });
+
+  it('creates nothing when the finalizer cannot be stored', async () => {
+    const world = new TestReconciler();
+    world.store.put(aMapping());
+    world.store.setFinalizer = () => Promise.reject(new Error('the API server is away'));
+    await expect(world.pass()).rejects.toThrow('the API server is away');
+    expect(world.api.writes).toEqual([]);
+    expect(world.events.at(-1)).toMatchObject({ kind: 'pass-failed' });
+  });
+
+  it('writes the status once, at the end of a pass', async () => {
+    const world = new TestReconciler();
+    world.store.put(aMapping());
+    await world.pass();
+    expect(world.store.writes).toEqual(['finalizer+', 'status']);
+    expect(world.store.get(key)?.status?.mapping?.uuid).toBe(world.api.all[0]?.configuration.UUID);
+  });
+
+  it('makes one AWS mapping, however often the answer to the create is lost', async () => {
+    const world = new TestReconciler();
+    world.store.put(aMapping());
+    world.api.afterCreate = () => refuse('AwsUnreachable');
+    await world.pass();
+    expect(world.conditions()).toMatchObject({
+      Ready: 'False ProgressingWithRetry',
+      Reconciling: 'True AwsUnreachable',
+    });
+    await world.settle();
+    expect(world.api.writes).toEqual(['create']);
+    expect(world.store.get(key)?.status?.mapping?.uuid).toBe(world.api.all[0]?.configuration.UUID);
+  });
+
+  it('makes one AWS mapping when the status was never written', async () => {
+    const world = new TestReconciler();
+    world.store.put(aMapping());
+    const write = world.store.writeStatus.bind(world.store);
+    world.store.writeStatus = () => Promise.reject(new Error('killed'));
+    await expect(world.pass()).rejects.toThrow('killed');
+    world.store.writeStatus = write;
+    await world.settle();
+    expect(world.api.writes).toEqual(['create']);
+  });
+
+  it('brings an edit to AWS and is ready for its generation', async () => {
+    const world = await settled();
+    world.store.edit(key, { batchSize: 3 });
+    await world.settle();
+    expect(world.api.writes).toEqual(['update']);
+    expect(world.api.all[0]?.configuration.BatchSize).toBe(3);
+    expect(world.store.get(key)?.status?.conditions).toContainEqual(
+      expect.objectContaining({ type: 'Ready', status: 'True', observedGeneration: 2 }),
+    );
+    expect(world.events.map(({ kind }) => kind)).not.toContain('drift-found');
+  });
+
+  it('repairs what somebody else changed, and says so', async () => {
+    const world = await settled();
+    world.api.tamper(world.api.all[0]?.configuration.UUID ?? '', { BatchSize: 9 });
+    await world.pass();
+    expect(world.conditions()).toMatchObject({ Drifted: 'True DifferenceFound' });
+    expect(world.events).toContainEqual(
+      expect.objectContaining({ kind: 'drift-found', paths: ['batchSize'] }),
+    );
+    await world.settle();
+    expect(world.api.all[0]?.configuration.BatchSize).toBe(10);
+    expect(world.conditions()).toMatchObject({ Ready: 'True Serving', Drifted: 'False InSync' });
+  });
+
+  it('creates again what somebody deleted at AWS', async () => {
+    const world = await settled();
+    await world.api.delete(world.api.all[0]?.configuration.UUID ?? '');
+    world.api.settle();
+    world.api.writes.length = 0;
+    await world.settle();
+    expect(world.api.writes).toEqual(['create']);
+    expect(world.store.get(key)?.status?.mapping?.uuid).toBe(world.api.all[0]?.configuration.UUID);
+  });
+
+  it('does not change another source in place, nor anything else of that edit', async () => {
+    const world = await settled();
+    world.store.edit(key, { eventSourceARN: 'arn:aws:sqs:eu-central-1:000000000000:other', batchSize: 3 });
+    await world.settle();
+    expect(world.api.writes).toEqual([]);
+    expect(world.conditions()).toMatchObject({
+      Stalled: 'True CreateOnlyFieldChanged',
+      Drifted: 'True DifferenceFound',
+    });
+  });
+
+  it('never touches a mapping whose tags have become another owner’s', async () => {
+    const world = await settled();
+    world.api.tamper(
+      world.api.all[0]?.configuration.UUID ?? '',
+      { BatchSize: 9 },
+      { 'sluice.dev/cluster': 'another', 'sluice.dev/namespace': 'shop', 'sluice.dev/name': 'orders' },
+    );
+    await world.settle();
+    expect(world.conditions()).toMatchObject({ Stalled: 'True ForeignOwner' });
+    world.store.delete(key);
+    await world.settle();
+    expect(world.api.writes).toEqual([]);
+    expect(world.store.get(key)).toBeUndefined();
+  });
+
+  it('stalls at once on what no retry helps, and says AWS’s words', async () => {
+    const world = new TestReconciler();
+    world.store.put(aMapping());
+    world.api.before = (call) => void (call === 'create' && refuse('AwsRejected', never));
+    expect(await world.pass()).toEqual({ kind: 'after', ms: 600_000 });
+    expect(world.conditions()).toMatchObject({ Ready: 'False AwsRejected', Stalled: 'True AwsRejected' });
+  });
+
+  it('leaves Ready alone while a look fails now and then, and not for long', async () => {
+    const world = await settled();
+    world.api.before = () => refuse('AwsThrottled');
+    expect(await world.pass()).toEqual({ kind: 'retry', atLeastMs: 0 });
+    expect(world.store.writes).toEqual([]);
+    expect(world.conditions()).toMatchObject({ Ready: 'True Serving' });
+    world.failures = 6;
+    await world.pass();
+    expect(world.conditions()).toMatchObject({
+      Ready: 'False ProgressingWithRetry',
+      Reconciling: 'True AwsThrottled',
+    });
+    world.api.before = () => undefined;
+    await world.settle();
+    expect(world.conditions()).toMatchObject({ Ready: 'True Serving' });
+    expect(world.conditions()).not.toHaveProperty('Reconciling');
+  });
+
+  it('throws on what is no fault of the mapping, without a word in its status', async () => {
+    const world = new TestReconciler();
+    world.store.put(aMapping());
+    world.api.before = () => {
+      throw new TypeError('a bug');
+    };
+    await expect(world.pass()).rejects.toThrow('a bug');
+    expect(world.store.writes).toEqual(['finalizer+']);
+  });
+});
+
+describe('what keeps a mapping from being carried out', () => {
+  it.each([
+    { why: 'no class', prepare: (world: TestReconciler) => (world.classes = []), reason: 'ClassNotFound' },
+    {
+      why: 'a class of others',
+      prepare: (world: TestReconciler) => (world.classes = [aClass({ namespaces: ['billing'] })]),
+      reason: 'ClassNotPermitted',
+    },
+    {
+      why: 'a field that is not built',
+      prepare: (world: TestReconciler) =>
+        world.store.put(aMapping({ spec: { provisionedPollerConfig: { minimumPollers: 2 } } })),
+      reason: 'NotSupported',
+    },
+    {
+      why: 'a spec that breaks a rule',
+      prepare: (world: TestReconciler) => (world.problems = ['`spec.x` must be y']),
+      reason: 'InvalidSpec',
+    },
+  ])('stalls it without a finalizer and without a call: $why', async ({ prepare, reason }) => {
+    const world = new TestReconciler();
+    world.store.put(aMapping());
+    world.api.before = () => expect.unreachable('AWS was called');
+    prepare(world);
+    expect(await world.pass()).toEqual({ kind: 'done' });
+    expect(world.conditions()).toMatchObject({ Ready: `False ${reason}`, Stalled: `True ${reason}` });
+    expect(world.store.writes).toEqual(['status']);
+  });
+});
+
+describe('a paused mapping', () => {
+  it.each(['reconcile', 'delivery', 'a slip of the pen'])(
+    'is not changed (%s), and goes on afterwards',
+    async (value) => {
+      const world = await settled();
+      world.store.edit(key, { batchSize: 3 });
+      world.store.annotate(key, { 'sluice.dev/paused': value });
+      await world.settle();
+      expect(world.api.writes).toEqual([]);
+      expect(world.conditions()).toMatchObject({ Ready: 'True Serving' });
+      expect(world.conditions()['Paused']).toBe(
+        value === 'reconcile' ? 'True PausedReconcile' : 'True PausedDelivery',
+      );
+      world.store.annotate(key, {});
+      await world.settle();
+      expect(world.api.all[0]?.configuration.BatchSize).toBe(3);
+      expect(world.conditions()).not.toHaveProperty('Paused');
+    },
+  );
+
+  it('can be deleted', async () => {
+    const world = await settled();
+    world.store.annotate(key, { 'sluice.dev/paused': 'delivery' });
+    world.store.delete(key);
+    await world.settle();
+    expect(world.api.all).toEqual([]);
+    expect(world.store.get(key)).toBeUndefined();
+  });
+});
+
+describe('a deleted mapping', () => {
+  it('goes only when AWS says that its mapping is gone', async () => {
+    const world = await settled();
+    world.store.delete(key);
+    await world.pass();
+    expect(world.conditions()).toMatchObject({ Ready: 'False Deleting', Reconciling: 'True Deleting' });
+    await world.pass();
+    expect(world.store.get(key)).toBeDefined();
+    world.api.settle();
+    await world.pass();
+    expect(world.store.get(key)).toBeUndefined();
+    expect(world.events).toContainEqual(expect.objectContaining({ kind: 'acted', action: 'deleted' }));
+  });
+
+  it('waits, and says why, while AWS does not let it go; and goes when it is told to give up', async () => {
+    const world = await settled();
+    world.store.delete(key);
+    world.api.before = () => refuse('AwsAccessDenied');
+    expect(await world.pass()).toMatchObject({ kind: 'retry' });
+    expect(world.conditions()).toMatchObject({
+      Ready: 'False Deleting',
+      Reconciling: 'True AwsAccessDenied',
+    });
+    world.store.annotate(key, { 'sluice.dev/force-finalize': 'true' });
+    await world.pass();
+    expect(world.store.get(key)).toBeUndefined();
+    expect(world.events).toContainEqual(
+      expect.objectContaining({ kind: 'acted', action: 'force-finalized' }),
+    );
+    expect(world.api.all).toHaveLength(1);
+  });
+
+  it('is cleaned up although its class is gone and its spec is not supported any more', async () => {
+    const world = await settled();
+    world.store.edit(key, { provisionedPollerConfig: { minimumPollers: 2 } });
+    world.classes = [];
+    world.store.delete(key);
+    await world.settle();
+    expect(world.api.all).toEqual([]);
+    expect(world.store.get(key)).toBeUndefined();
+  });
+
+  it('leaves the AWS mapping without our tags under Retain', async () => {
+    const world = await settled(aMapping({ spec: { deletionPolicy: 'Retain' } }));
+    world.store.delete(key);
+    await world.settle();
+    expect(world.store.get(key)).toBeUndefined();
+    expect(world.api.writes).toEqual(['untag']);
+    expect(world.api.all).toMatchObject([{ configuration: { State: 'Enabled' }, tags: {} }]);
+  });
+
+  it('leaves a disabled AWS mapping under Disable', async () => {
+    const world = await settled(aMapping({ spec: { deletionPolicy: 'Disable' } }));
+    world.store.delete(key);
+    await world.settle();
+    expect(world.store.get(key)).toBeUndefined();
+    expect(world.api.all).toMatchObject([{ configuration: { State: 'Disabled' }, tags: {} }]);
+  });
+
+  it('is none of ours without our finalizer', async () => {
+    const world = new TestReconciler();
+    world.store.put(aDeletedMapping({ metadata: { finalizers: ['somebody.else/waits'] } }));
+    expect(await world.pass()).toEqual({ kind: 'done' });
+    expect(world.store.writes).toEqual([]);
+    expect(world.api.writes).toEqual([]);
+  });
+});
+
+describe('a mapping in Poller mode', () => {
+  it('has no finalizer, for nothing is kept outside the cluster', async () => {
+    const world = await settled(aPollerMapping());
+    expect(world.store.get(key)?.metadata.finalizers ?? []).toEqual([]);
+    expect(world.conditions()).toMatchObject({ Ready: 'False NoMember' });
+  });
+
+  it('comes from Managed mode only after AWS has let it go', async () => {
+    const world = await settled();
+    const { spec } = aPollerMapping();
+    world.store.edit(key, { ...spec, handoverTo: 'Poller' });
+    await world.pass();
+    expect(world.conditions()).toMatchObject({ HandingOver: 'True HandoverInProgress' });
+    expect(world.store.get(key)?.metadata.finalizers).toEqual([finalizer]);
+    await world.settle();
+    expect(world.api.all).toEqual([]);
+    expect(world.store.get(key)?.metadata.finalizers).toEqual([]);
+    expect(world.conditions()).not.toHaveProperty('HandingOver');
+  });
+});
+
+describe('any pass', () => {
+  it('repeated without a change writes nothing, neither to Kubernetes nor to AWS', async () => {
+    const starts = [
+      aMapping(),
+      aMapping({ spec: { enabled: false } }),
+      aMapping({ spec: { provisionedPollerConfig: { minimumPollers: 2 } } }),
+      aMapping({ spec: { className: 'missing' } }),
+      aMapping({ metadata: { annotations: { 'sluice.dev/paused': 'delivery' } } }),
+      aMapping({
+        spec: { filterCriteria: { filters: [{ pattern: '{ "body": {} }' }] }, tags: { team: 'a' } },
+      }),
+      aPollerMapping(),
+      aPollerMapping({ spec: { enabled: false } }),
+    ];
+    await fc.assert(
+      fc.asyncProperty(fc.constantFrom(...starts), fc.integer({ min: 1, max: 5 }), async (start, times) => {
+        const world = await settled(start);
+        for (let count = 0; count < times; count++) {
+          await world.clock.advance(600_000);
+          await world.pass();
+        }
+        expect(world.store.writes).toEqual([]);
+        expect(world.api.writes).toEqual([]);
+      }),
+      { numRuns: 60 },
+    );
+  });
+
+  it('of a mapping that is gone does nothing', async () => {
+    const world = new TestReconciler();
+    expect(await world.pass('shop/nothing')).toEqual({ kind: 'done' });
+    expect(world.events).toEqual([]);
+  });
+
+  it('tells each change of a condition once', async () => {
+    const world = new TestReconciler();
+    world.store.put(aMapping());
+    await world.settle();
+    await world.pass();
+    const told = world.events.flatMap((event) =>
+      event.kind === 'condition-changed' && event.condition.type === 'Ready' ? [event.condition.reason] : [],
+    );
+    expect(told).toEqual(['Progressing', 'Serving']);
+    expect(world.events).toContainEqual(
+      expect.objectContaining({ kind: 'condition-removed', type: 'Reconciling' }),
+    );
+  });
+});
