@@ -20,7 +20,7 @@ import { INITIAL_HEALTH, reduceHealth, type PollerHealth } from '../poller/healt
 import { systemResolver } from '../targets/http/dial.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
-import { narrateBacklog, narratePoller, type Subject } from '../telemetry/narrate-poller.ts';
+import { narrateInsight, narratePoller, type Subject } from '../telemetry/narrate-poller.ts';
 import { integerType, type Options, type Values } from './config.ts';
 
 export const engineOptions = {
@@ -82,10 +82,10 @@ export interface Engine extends AsyncDisposable {
 }
 
 interface Watch {
-  insight: Insight | undefined;
+  readonly subject: Subject;
+  readonly tell: Emit;
+  insight: Insight;
   health: PollerHealth;
-  tell: Emit | undefined;
-  subject: Subject | undefined;
 }
 
 /** How long a mapping that is taken away from this process may finish what it has in flight. */
@@ -103,15 +103,6 @@ export function createEngine(options: EngineOptions): Engine {
   metrics.onCollect('sluice_buffer_bytes', (set) => set({}, budget.used));
   metrics.onCollect('sluice_buffer_limit_bytes', (set) => set({}, budget.limit));
   const watches = new Map<string, Watch>();
-  const watchOf = (key: string): Watch => {
-    let watch = watches.get(key);
-    if (watch === undefined)
-      watches.set(
-        key,
-        (watch = { insight: undefined, health: INITIAL_HEALTH, tell: undefined, subject: undefined }),
-      );
-    return watch;
-  };
   const onError = (error: unknown): void =>
     log.error('A task ended with an error', { detail: messageOf(error) });
   const opener = createOpener({
@@ -129,33 +120,28 @@ export function createEngine(options: EngineOptions): Engine {
     concurrencyCeiling: options.concurrencyCeiling,
     drainReceiveMs: options.drainReceiveMs,
     allowLoopbackEndpoints: options.addressOverride !== undefined,
-    onSecretFailure: (message) => log.warn('Could not read a Secret again', { detail: message }),
+    onSecretFailure: (work, message) =>
+      log.warn('Could not take a Secret over again, the former content stays in use', {
+        mapping: nameOf(work),
+        detail: message,
+      }),
     onInsight: (work, insight) => {
-      const watch = watchOf(workKey(work));
-      const { namespace = 'default', name } = work.mapping.metadata;
-      const subject: Subject = {
-        namespace,
-        name,
-        sourceType: insight.sourceType,
-        targetType: insight.targetType,
-      };
-      if (JSON.stringify(watch.subject) !== JSON.stringify(subject)) {
-        watch.subject = subject;
-        watch.tell = narratePoller({ metrics, log, now: () => clock.now() }, subject);
-        metrics.set(
-          'sluice_mapping_info',
-          {
-            namespace,
-            mapping: name,
-            uuid: '',
-            function: work.mapping.spec.functionName ?? '',
-            mode: 'Poller',
-          },
-          1,
-        );
+      const key = workKey(work);
+      let watch = watches.get(key);
+      if (watch === undefined || !isAbout(watch.subject, work, insight)) {
+        const { namespace = 'default', name } = work.mapping.metadata;
+        const subject: Subject = {
+          namespace,
+          name,
+          sourceType: insight.sourceType,
+          targetType: insight.targetType,
+        };
+        const tell = narratePoller({ metrics, log, now: () => clock.now() }, subject);
+        watch = { subject, tell, insight, health: watch?.health ?? INITIAL_HEALTH };
+        watches.set(key, watch);
       }
       watch.insight = insight;
-      if (insight.facts !== undefined) narrateBacklog(metrics, subject, insight.facts.backlog);
+      narrateInsight(metrics, watch.subject, work, insight);
       options.onChange();
     },
     onError,
@@ -163,13 +149,22 @@ export function createEngine(options: EngineOptions): Engine {
   const runner = new Runner({
     clock,
     random,
-    opener,
+    opener: {
+      sourceKey: (work) => opener.sourceKey(work),
+      open: (work, emit, signal) => {
+        // What was known of a former poller says nothing about the new one.
+        const watch = watches.get(workKey(work));
+        if (watch !== undefined) watch.health = INITIAL_HEALTH;
+        return opener.open(work, emit, signal);
+      },
+    },
     drainGraceMs: handOverGraceMs,
     onError,
     emit: (work, event) => {
-      const watch = watchOf(workKey(work));
-      watch.tell?.(event);
       options.onEvent?.(work, event);
+      const watch = watches.get(workKey(work));
+      if (watch === undefined) return;
+      watch.tell(event);
       const health = reduceHealth(watch.health, event);
       if (health === watch.health) return;
       watch.health = health;
@@ -179,11 +174,11 @@ export function createEngine(options: EngineOptions): Engine {
       if (standing === undefined) {
         const subject = watches.get(key)?.subject;
         watches.delete(key);
-        if (subject !== undefined) metrics.forget(subject.namespace, subject.name);
+        if (subject !== undefined && !isNamed(watches.values(), subject))
+          metrics.forget(subject.namespace, subject.name);
       } else if (standing.state === 'Failed') {
-        const { namespace = 'default', name } = standing.work.mapping.metadata;
         log.error('Could not run a mapping', {
-          mapping: `${namespace}/${name}`,
+          mapping: nameOf(standing.work),
           reason: standing.reason,
           detail: standing.message,
         });
@@ -193,7 +188,8 @@ export function createEngine(options: EngineOptions): Engine {
   });
   const factsOf = (standing: Standing): MappingFacts => {
     const watch = watches.get(workKey(standing.work));
-    if (watch?.insight === undefined) return { standing };
+    // What fails to open is not read: what was known of its former spec would mislead.
+    if (watch === undefined || standing.state === 'Failed') return { standing };
     const { insight, health } = watch;
     return {
       standing,
@@ -217,4 +213,21 @@ export function createEngine(options: EngineOptions): Engine {
       await clients[Symbol.asyncDispose]();
     },
   };
+}
+
+function nameOf({ mapping: { metadata } }: Work): string {
+  return `${metadata.namespace ?? 'default'}/${metadata.name}`;
+}
+
+function isAbout(subject: Subject, work: Work, insight: Insight): boolean {
+  const { namespace = 'default', name } = work.mapping.metadata;
+  const sameName = subject.namespace === namespace && subject.name === name;
+  return sameName && subject.sourceType === insight.sourceType && subject.targetType === insight.targetType;
+}
+
+/** A mapping that was deleted and made again shares its series with the one that still drains. */
+function isNamed(watches: Iterable<Watch>, { namespace, name }: Subject): boolean {
+  for (const { subject } of watches)
+    if (subject.namespace === namespace && subject.name === name) return true;
+  return false;
 }

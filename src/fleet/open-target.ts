@@ -1,26 +1,20 @@
 /**
- * Opens the target of a mapping: a Lambda function, a Service of the namespace or a URL. What a target needs from the
- * cluster is followed as long as it is open: endpoints by their watch, Secrets by reading them again each minute, so
- * that a rotated certificate is used without a restart.
+ * Opens the target of a mapping: a Lambda function, a Service of the namespace or a URL. What it needs from its
+ * surroundings is followed as long as it is open: endpoints by their watch, the rest by `follow-target.ts`.
  */
 import type { Effective } from '../api/effective.ts';
 import type { AwsClients } from '../aws/clients.ts';
 import type { AwsIdentity } from '../aws/credentials.ts';
 import type { Clock } from '../lib/clock.ts';
-import { messageOf } from '../lib/errors.ts';
-import { TaskGroup } from '../lib/lifecycle.ts';
+import { anySignal, deferred } from '../lib/lifecycle.ts';
 import type { Random } from '../lib/random.ts';
 import type { Target } from '../poller/ports.ts';
 import type { Resolver } from '../targets/address-policy.ts';
-import {
-  httpTargetConfig,
-  secretNames,
-  type HttpPlace,
-  type HttpTargetConfig,
-} from '../targets/http-config.ts';
+import { httpTargetConfig, secretNames, type HttpPlace } from '../targets/http-config.ts';
 import { MutableEndpoints, urlEndpoint, type EndpointSource } from '../targets/http-endpoints.ts';
 import { createHttpTarget, type HttpTarget } from '../targets/http-target.ts';
-import { lambdaTarget, readFunctionTimeoutMs } from '../targets/lambda.ts';
+import { readFunctionTimeoutMs } from '../targets/lambda.ts';
+import { followFunction, followSecrets } from './follow-target.ts';
 import type { SecretReader, ServiceFollower } from './ports.ts';
 import type { Work } from './work.ts';
 
@@ -35,12 +29,24 @@ export interface TargetDeps {
   readonly newTraceId: () => string;
   /** Endpoints of Services may be on this machine: laptops and test clusters. */
   readonly allowLoopbackEndpoints: boolean;
-  /** Told when a Secret could not be read again; the old content stays in use. */
-  readonly onSecretFailure: (message: string) => void;
+  /** Told when a Secret could not be read or used again; the old content stays in use. */
+  readonly onSecretFailure: (work: Work, message: string) => void;
 }
 
-/** How often Secrets are read again. */
-const secretIntervalMs = 60_000;
+/** A target with what people know of it. */
+export interface OpenTarget extends Target {
+  /** The time-out of the spec or of the function, in milliseconds; undefined while that cannot be read. */
+  declaredTimeoutMs(): number | undefined;
+}
+
+/** How long opening waits for the first word about a Service. */
+const firstLookMs = 5000;
+
+/** Two specs with the same key have the same target, which can then stay open over the change. */
+export function targetKey({ mapping, allowedURLs, allowLoopback }: Work, { values }: Effective): string {
+  const { functionName, poller } = mapping.spec;
+  return JSON.stringify([functionName, poller?.target, allowedURLs, allowLoopback, values.aws.region]);
+}
 
 /** Opens the target. Throws `SluiceError` with a documented reason that names the field. */
 export async function openTarget(
@@ -49,20 +55,14 @@ export async function openTarget(
   effective: Effective,
   identity: AwsIdentity,
   signal: AbortSignal,
-): Promise<Target> {
-  const { functionName } = work.mapping.spec;
-  if (work.mapping.spec.poller?.target?.http !== undefined) return openHttp(deps, work, signal);
-  const place = {
-    clients: deps.clients,
-    identity,
-    functionName: functionName ?? '',
-    region: effective.values.aws.region,
-  };
-  // Without the permission to ask, the longest time that a function may have is assumed.
-  return lambdaTarget({ ...place, timeoutMs: await readFunctionTimeoutMs(place, signal) });
+): Promise<OpenTarget> {
+  const { functionName = '', poller } = work.mapping.spec;
+  if (poller?.target?.http !== undefined) return openHttp(deps, work, signal);
+  const place = { clients: deps.clients, identity, functionName, region: effective.values.aws.region };
+  return followFunction(deps, place, await readFunctionTimeoutMs(place, signal));
 }
 
-async function openHttp(deps: TargetDeps, work: Work, signal: AbortSignal): Promise<Target> {
+async function openHttp(deps: TargetDeps, work: Work, signal: AbortSignal): Promise<OpenTarget> {
   const http = work.mapping.spec.poller?.target?.http ?? {};
   const namespace = work.mapping.metadata.namespace ?? 'default';
   const names = secretNames(http);
@@ -75,7 +75,7 @@ async function openHttp(deps: TargetDeps, work: Work, signal: AbortSignal): Prom
     return httpTargetConfig(http, { namespace, secrets, allowedURLs: work.allowedURLs, allowLoopback });
   };
   const { config, place } = await read(signal);
-  const endpoints = openEndpoints(deps.services, place, namespace);
+  const { endpoints, known } = openEndpoints(deps.services, place, namespace);
   let target: HttpTarget;
   try {
     target = createHttpTarget(config, { ...deps, endpoints });
@@ -83,61 +83,41 @@ async function openHttp(deps: TargetDeps, work: Work, signal: AbortSignal): Prom
     endpoints.close();
     throw error;
   }
-  return names.length === 0 ? target : followSecrets(deps, target, config, read);
+  // Else a mapping would begin with a false alarm that no endpoint is ready.
+  await firstOf(deps.clock, known, firstLookMs, signal);
+  const follow =
+    names.length === 0 ? undefined : { read, onFailure: (why: string) => deps.onSecretFailure(work, why) };
+  return followSecrets(deps, target, config, follow);
 }
 
-function openEndpoints(services: ServiceFollower, place: HttpPlace, namespace: string): EndpointSource {
-  if (place.kind === 'url') return urlEndpoint(place.url);
+function openEndpoints(
+  services: ServiceFollower,
+  place: HttpPlace,
+  namespace: string,
+): { readonly endpoints: EndpointSource; readonly known: Promise<void> } {
+  if (place.kind === 'url') return { endpoints: urlEndpoint(place.url), known: Promise.resolve() };
   const named = `Service ${namespace}/${place.name}`;
+  const first = deferred<void>();
   const endpoints: MutableEndpoints = new MutableEndpoints(`${named} has not been looked up yet`, () =>
     follower[Symbol.dispose](),
   );
   const follower = services.follow({ namespace, name: place.name, port: place.port }, (state) => {
-    if (state.kind === 'refused') endpoints.setUnready(state.reason, state.message);
-    else
-      endpoints.set(
-        state.endpoints.map(({ address, port }) => ({ host: address, port })),
-        `${named} has no ready endpoint`,
-      );
+    if (state.kind === 'refused') {
+      endpoints.setUnready(state.reason, state.message);
+    } else {
+      const list = state.endpoints.map(({ address, port }) => ({ host: address, port }));
+      endpoints.set(list, `${named} has no ready endpoint`);
+    }
+    first.resolve();
   });
-  return endpoints;
+  return { endpoints, known: first.promise };
 }
 
-/** The same target, with its Secrets read again each minute until it is closed. */
-function followSecrets(
-  deps: TargetDeps,
-  target: HttpTarget,
-  opened: HttpTargetConfig,
-  read: (signal: AbortSignal) => Promise<{ readonly config: HttpTargetConfig }>,
-): Target {
-  const stop = new AbortController();
-  const tasks = new TaskGroup((error) => deps.onSecretFailure(messageOf(error)));
-  tasks.run(async () => {
-    const contentOf = ({ tls, headers }: HttpTargetConfig): string => JSON.stringify([tls, headers]);
-    let used = contentOf(opened);
-    while (!stop.signal.aborted) {
-      await deps.clock.sleep(secretIntervalMs, stop.signal);
-      if (stop.signal.aborted) return;
-      try {
-        const { config } = await read(stop.signal);
-        if (contentOf(config) === used) continue;
-        target.updateTls(config.tls ?? {});
-        target.updateHeaders(config.headers);
-        used = contentOf(config);
-      } catch (error) {
-        if (!stop.signal.aborted) deps.onSecretFailure(messageOf(error));
-      }
-    }
-  });
-  return {
-    type: target.type,
-    timeoutMs: target.timeoutMs,
-    invoke: (invocation, signal) => target.invoke(invocation, signal),
-    unready: () => target.unready(),
-    async close() {
-      stop.abort();
-      await tasks.drained();
-      await target.close();
-    },
-  };
+/** Resolves with `done`, after `ms`, or when the signal aborts. */
+async function firstOf(clock: Clock, done: Promise<void>, ms: number, signal: AbortSignal): Promise<void> {
+  const ended = new AbortController();
+  const waiting = clock.sleep(ms, anySignal(signal, ended.signal));
+  await Promise.race([done, waiting]);
+  ended.abort();
+  await waiting;
 }

@@ -5,16 +5,18 @@
 import { completeArn } from '../api/arn.ts';
 import { effective, type Effective } from '../api/effective.ts';
 import { supported } from '../api/supported.ts';
+import type { AwsClients } from '../aws/clients.ts';
 import { installationIdentity, roleIdentity, type AwsIdentity } from '../aws/credentials.ts';
 import { compileFilterCriteria } from '../filter/filter-criteria.ts';
+import type { Clock } from '../lib/clock.ts';
 import { SluiceError, never } from '../lib/errors.ts';
 import { TaskGroup } from '../lib/lifecycle.ts';
 import type { Emit } from '../poller/events.ts';
-import type { ByteBudget, Matches, QueueFacts, Target } from '../poller/ports.ts';
+import type { ByteBudget, Matches, QueueFacts } from '../poller/ports.ts';
 import { QueuePoller, type QueuePollerSettings } from '../poller/queue-poller.ts';
 import { sources, sourceTypeOf } from '../sources/index.ts';
 import { findSiblings, type Siblings } from '../sources/sqs/siblings.ts';
-import { openTarget, type TargetDeps } from './open-target.ts';
+import { openTarget, targetKey, type OpenTarget, type TargetDeps } from './open-target.ts';
 import type { Opened, Opener } from './runner.ts';
 import { warningsOf, type Warning } from './warnings.ts';
 import type { Work } from './work.ts';
@@ -42,18 +44,29 @@ export interface OpenerDeps extends TargetDeps {
 
 /** How often the queue's other readers are looked for. */
 const siblingsIntervalMs = 10 * 60_000;
+/** Between two such calls of this process: all processes of an account and Region share 15 calls a second. */
+const siblingsPaceMs = 1000;
 
 export function createOpener(deps: OpenerDeps): Opener {
+  const turn = pacer(deps.clock, siblingsPaceMs);
   return {
     sourceKey: (work) => JSON.stringify([sourceArn(work), identityOf(deps, work)]),
-    open: (work, emit) => openMapping(deps, work, emit),
+    open: (work, emit, signal) => openMapping({ ...deps, turn }, work, emit, signal),
   };
 }
 
-async function openMapping(deps: OpenerDeps, work: Work, emit: Emit): Promise<Opened> {
-  const { clients, clock } = deps;
-  const stop = new AbortController();
-  const tasks = new TaskGroup(deps.onError);
+/** What belongs to one spec of an open mapping. */
+interface Current extends Plan {
+  readonly work: Work;
+  readonly target: OpenTarget;
+}
+
+async function openMapping(
+  deps: OpenerDeps & { readonly turn: Turn },
+  work: Work,
+  emit: Emit,
+  signal: AbortSignal,
+): Promise<Opened> {
   const identity = identityOf(deps, work);
   const eventSourceARN = sourceArn(work);
   const sourceType = sourceTypeOf({ eventSourceARN });
@@ -64,83 +77,115 @@ async function openMapping(deps: OpenerDeps, work: Work, emit: Emit): Promise<Op
       never,
     );
   }
-  let current = { work, ...plan(deps, work) };
-  let target: Target = await openTarget(deps, work, current.effective, identity, stop.signal);
-  const source = sources[sourceType].openQueue({ eventSourceARN }, { clients, identity });
+  const planned = plan(deps, work);
+  const source = sources[sourceType].openQueue({ eventSourceARN }, { clients: deps.clients, identity });
+  let current: Current;
+  try {
+    current = {
+      work,
+      ...planned,
+      target: await openTarget(deps, work, planned.effective, identity, signal),
+    };
+  } catch (error) {
+    await source.close();
+    throw error;
+  }
   let facts: QueueFacts | undefined;
   let siblings: Siblings = { kind: 'unknown', reason: 'Unknown', message: 'not looked for yet' };
   const tell = (): void => {
-    const warnings = warningsOf({ ...current, facts, siblings, targetTimeoutMs: target.timeoutMs });
-    deps.onInsight(current.work, {
-      effective: current.effective,
-      sourceType,
-      targetType: target.type,
-      warnings,
-      facts,
-    });
+    const { target, effective: inForce } = current;
+    const targetTimeoutMs = target.declaredTimeoutMs();
+    const warnings = warningsOf({ work: current.work, effective: inForce, facts, siblings, targetTimeoutMs });
+    const insight = { effective: inForce, sourceType, targetType: target.type, warnings, facts };
+    deps.onInsight(current.work, insight);
   };
   tell();
+  const { clock, random, budget, newId } = deps;
+  const onFacts = (found: QueueFacts): void => {
+    facts = found;
+    tell();
+  };
   const poller = new QueuePoller(
-    {
-      source,
-      target,
-      matches: current.matches,
-      clock,
-      random: deps.random,
-      budget: deps.budget,
-      emit,
-      newId: deps.newId,
-      onFacts: (found) => {
-        facts = found;
-        tell();
-      },
-    },
+    { source, target: current.target, matches: current.matches, clock, random, budget, emit, newId, onFacts },
     current.settings,
   );
+  const stop = new AbortController();
+  const tasks = new TaskGroup(deps.onError);
   tasks.run(async () => {
     while (!stop.signal.aborted) {
-      using lease = clients.lambda({ region: current.effective.values.aws.region, identity }, 'control');
-      const found = await findSiblings(lease.client, eventSourceARN, stop.signal);
+      await deps.turn(stop.signal);
       if (stop.signal.aborted) return;
-      siblings = found;
+      const found = await lookForSiblings(
+        deps.clients,
+        current.effective,
+        identity,
+        eventSourceARN,
+        stop.signal,
+      );
+      if (stop.signal.aborted) return;
+      // One call that failed takes back nothing that was found before.
+      if (found.kind === 'known' || siblings.kind === 'unknown') siblings = found;
       tell();
-      // Spread over the fleet: the call shares one budget per account and Region.
-      await clock.sleep(siblingsIntervalMs * (0.9 + 0.2 * deps.random()), stop.signal);
+      await clock.sleep(siblingsIntervalMs * (0.9 + 0.2 * random()), stop.signal);
     }
   });
-  let started = false;
-  const start = (): void => {
-    if (started) poller.resume();
-    else poller.start();
-    started = true;
+  let ending: Promise<void> | undefined;
+  const end = async (drained: Promise<void>): Promise<void> => {
+    stop.abort();
+    try {
+      await drained;
+    } finally {
+      await Promise.all([current.target.close(), source.close(), tasks.drained()]);
+    }
   };
   return {
     sourceKey: JSON.stringify([eventSourceARN, identity]),
-    start,
-    resume: start,
-    pause() {
-      if (started) tasks.run(() => poller.pause());
-    },
-    async reconfigure(next) {
-      const planned = plan(deps, next);
-      const former = target;
-      target = await openTarget(deps, next, planned.effective, identity, stop.signal);
-      current = { work: next, ...planned };
-      const done = poller.reconfigure({ settings: planned.settings, target, matches: planned.matches });
+    resume: () => poller.resume(),
+    pause: () => tasks.run(() => poller.pause()),
+    async reconfigure(next, until) {
+      const former = current.target;
+      const to = plan(deps, next);
+      // The same target goes on with its connections, and a mapping can be paused while its Secrets cannot be read.
+      const keep = targetKey(current.work, current.effective) === targetKey(next, to.effective);
+      const target = keep ? former : await openTarget(deps, next, to.effective, identity, until);
+      current = { work: next, ...to, target };
+      const done = poller.reconfigure({ settings: to.settings, target, matches: to.matches });
       tell();
+      if (keep) return;
       // The former target is closed when its last call has ended; nobody waits for that.
       tasks.run(async () => {
         await done;
         await former.close();
       });
     },
-    async drain(graceMs) {
-      stop.abort();
-      if (started) await poller.drain(graceMs);
-      await target.close();
-      await source.close();
-      await tasks.drained();
+    drain(graceMs) {
+      const drained = poller.drain(graceMs);
+      ending ??= end(drained);
+      return ending;
     },
+  };
+}
+
+async function lookForSiblings(
+  clients: AwsClients,
+  inForce: Effective,
+  identity: AwsIdentity,
+  eventSourceARN: string,
+  signal: AbortSignal,
+): Promise<Siblings> {
+  using lease = clients.lambda({ region: inForce.values.aws.region, identity }, 'control');
+  return findSiblings(lease.client, eventSourceARN, signal);
+}
+
+/** Waits for one's turn among all mappings of the process, or for the signal. */
+type Turn = (signal: AbortSignal) => Promise<void>;
+
+function pacer(clock: Clock, paceMs: number): Turn {
+  let nextMs = 0;
+  return async (signal) => {
+    const atMs = Math.max(clock.monotonic(), nextMs);
+    nextMs = atMs + paceMs;
+    await clock.sleep(atMs - clock.monotonic(), signal);
   };
 }
 

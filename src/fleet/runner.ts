@@ -6,8 +6,10 @@
  * message waits; a change of the source drains the old poller before the new one starts; a mapping that cannot be
  * opened is reported with its reason and does not disturb the others.
  *
- * States of one mapping: Starting → Running ⇄ Paused; any → Draining → gone; or Failed until its work changes.
+ * States of one mapping: Starting → Running ⇄ Paused; any → Draining → gone; or Failed, from where it is tried again
+ * with back-off, and at once when its work changes.
  */
+import { isReason } from '../api/conditions.ts';
 import type { ReportedState } from '../api/report.ts';
 import { backoffMs, type BackoffPolicy } from '../lib/backoff.ts';
 import type { Clock } from '../lib/clock.ts';
@@ -17,22 +19,25 @@ import type { Random } from '../lib/random.ts';
 import type { Emit, PollerEvent } from '../poller/events.ts';
 import { workKey, type Work } from './work.ts';
 
-/** A mapping that was opened: what runs it and what is known of it. */
+/** A mapping that was opened: what runs it and what is known of it. It takes no message before `resume`. */
 export interface Opened {
   /** Equal keys mean that the source can stay open over a change of the spec. */
   readonly sourceKey: string;
-  start(): void;
-  pause(): void;
+  /** Takes messages from now on. */
   resume(): void;
-  /** Takes over another spec in place; only for equal source keys. Throws when the new spec cannot be opened. */
-  reconfigure(work: Work): Promise<void>;
+  /** Takes no messages from now on, and gives those back that no call has begun for. */
+  pause(): void;
+  /** Takes over another spec in place; only for equal source keys. Changes nothing when it throws. */
+  reconfigure(work: Work, signal: AbortSignal): Promise<void>;
+  /** Ends for good within about `graceMs`. A second call can only shorten the grace; each resolves at the end. */
   drain(graceMs: number): Promise<void>;
 }
 
 /** Makes pollers. Throws `SluiceError` with a documented reason when the work cannot be run as it is. */
 export interface Opener {
   sourceKey(work: Work): string;
-  open(work: Work, emit: Emit): Promise<Opened>;
+  /** `signal` aborts when the work is no longer wanted; it is about opening alone, not about what was opened. */
+  open(work: Work, emit: Emit, signal: AbortSignal): Promise<Opened>;
 }
 
 /** How one mapping stands in this member. */
@@ -49,9 +54,9 @@ export interface RunnerDeps {
   readonly clock: Clock;
   readonly random: Random;
   readonly opener: Opener;
-  /** Told of every engine event, with the mapping that it is about. */
+  /** Told of every engine event, with the mapping that it is about. Must not throw. */
   readonly emit: (work: Work, event: PollerEvent) => void;
-  /** Told when a mapping's standing changed, or with undefined when it is gone. */
+  /** Told when a mapping's standing changed, or with undefined when it is gone. Must not throw. */
   readonly onStanding: (key: string, standing: Standing | undefined) => void;
   readonly onError: (error: unknown) => void;
   /** How long a poller that is removed or replaced may finish what it has in flight. */
@@ -62,7 +67,10 @@ interface Slot {
   wanted: Work | undefined;
   current: { readonly opened: Opened; work: Work } | undefined;
   standing: Standing | undefined;
-  busy: boolean;
+  /** What is under way to bring the mapping where it is wanted; aborts when the wish changes. */
+  step: AbortController | undefined;
+  /** `current` is ending. */
+  draining: boolean;
   failures: number;
   /** Ends the wait for the next try of a mapping that could not be opened. */
   retry: AbortController | undefined;
@@ -75,10 +83,12 @@ export class Runner {
   readonly #deps: RunnerDeps;
   readonly #slots = new Map<string, Slot>();
   readonly #tasks: TaskGroup;
+  #graceMs: number;
   #closing = false;
 
   constructor(deps: RunnerDeps) {
     this.#deps = deps;
+    this.#graceMs = deps.drainGraceMs;
     this.#tasks = new TaskGroup(deps.onError);
   }
 
@@ -86,8 +96,8 @@ export class Runner {
   set(works: readonly Work[]): void {
     if (this.#closing) return;
     const wanted = new Map(works.map((work) => [workKey(work), work]));
-    for (const key of this.#slots.keys()) if (!wanted.has(key)) this.#want(key, undefined);
-    for (const [key, work] of wanted) this.#want(key, work);
+    for (const [key, slot] of this.#slots) if (!wanted.has(key)) this.#want(key, slot, undefined);
+    for (const [key, work] of wanted) this.#want(key, this.#slots.get(key) ?? this.#newSlot(key), work);
   }
 
   standings(): readonly Standing[] {
@@ -96,63 +106,57 @@ export class Runner {
       .filter((standing) => standing !== undefined);
   }
 
-  /** Drains every mapping and resolves when all have stopped; nothing starts any more. */
+  /**
+   * Drains every mapping and resolves when all have stopped; nothing starts any more. What drains already gets the
+   * shorter grace of the two, and a later call can shorten it again.
+   */
   async drain(graceMs: number): Promise<void> {
+    this.#graceMs = this.#closing ? Math.min(this.#graceMs, graceMs) : graceMs;
     this.#closing = true;
     for (const [key, slot] of this.#slots) {
-      slot.wanted = undefined;
-      slot.retry?.abort();
-      // A slot at work sees the wish when its step ends; an idle one is drained here.
-      if (!slot.busy) this.#kick(key, slot, graceMs);
+      const { current } = slot;
+      if (slot.draining && current !== undefined) this.#tasks.run(() => current.opened.drain(graceMs));
+      this.#want(key, slot, undefined);
     }
     await this.#tasks.drained();
   }
 
-  #want(key: string, work: Work | undefined): void {
-    let slot = this.#slots.get(key);
-    if (slot === undefined) {
-      if (work === undefined) return;
-      this.#slots.set(
-        key,
-        (slot = {
-          wanted: undefined,
-          current: undefined,
-          standing: undefined,
-          busy: false,
-          failures: 0,
-          retry: undefined,
-        }),
-      );
-    }
-    if (work !== undefined && slot.wanted !== undefined && sameWork(slot.wanted, work)) {
-      slot.wanted = work;
-      return;
-    }
-    slot.wanted = work;
-    slot.failures = 0;
-    if (!slot.busy) this.#kick(key, slot, this.#deps.drainGraceMs);
+  #newSlot(key: string): Slot {
+    const slot: Slot = {
+      wanted: undefined,
+      current: undefined,
+      standing: undefined,
+      step: undefined,
+      draining: false,
+      failures: 0,
+      retry: undefined,
+    };
+    this.#slots.set(key, slot);
+    return slot;
   }
 
-  #kick(key: string, slot: Slot, graceMs: number): void {
-    slot.busy = true;
+  #want(key: string, slot: Slot, work: Work | undefined): void {
+    const same =
+      work === undefined || slot.wanted === undefined ? work === slot.wanted : sameWork(slot.wanted, work);
+    slot.wanted = work;
+    if (same) return;
+    slot.failures = 0;
+    if (slot.step === undefined) this.#kick(key, slot);
+    else slot.step.abort();
+  }
+
+  /** Brings an idle mapping where it is wanted, again for as long as the wish changes under way. */
+  #kick(key: string, slot: Slot): void {
     slot.retry?.abort();
     this.#tasks.run(async () => {
-      try {
-        for (;;) {
-          const wanted = slot.wanted;
-          await this.#bring(key, slot, wanted, graceMs);
-          if (
-            slot.wanted !== wanted &&
-            !(slot.wanted !== undefined && wanted !== undefined && sameWork(slot.wanted, wanted))
-          )
-            continue;
-          if (slot.wanted === undefined) this.#slots.delete(key);
-          return;
-        }
-      } finally {
-        slot.busy = false;
-        if (slot.wanted !== undefined && slot.standing?.state === 'Failed') this.#retryLater(key, slot);
-      }
+      let step: AbortController;
+      do {
+        slot.step = step = new AbortController();
+        await this.#bring(key, slot, slot.wanted, step.signal);
+      } while (step.signal.aborted);
+      slot.step = undefined;
+      if (slot.wanted === undefined) this.#slots.delete(key);
+      else if (slot.standing?.state === 'Failed') this.#retryLater(key, slot);
     });
   }
 
@@ -160,50 +164,63 @@ export class Runner {
     const retry = new AbortController();
     slot.retry = retry;
     this.#tasks.run(async () => {
-      await this.#deps.clock.sleep(backoffMs(RETRY, ++slot.failures, this.#deps.random), retry.signal);
-      if (!retry.signal.aborted && !slot.busy) this.#kick(key, slot, this.#deps.drainGraceMs);
+      const { clock, random } = this.#deps;
+      await clock.sleep(backoffMs(RETRY, ++slot.failures, random), retry.signal);
+      if (!retry.signal.aborted) this.#kick(key, slot);
     });
   }
 
-  async #bring(key: string, slot: Slot, wanted: Work | undefined, graceMs: number): Promise<void> {
+  async #bring(key: string, slot: Slot, wanted: Work | undefined, signal: AbortSignal): Promise<void> {
     const { opener, emit } = this.#deps;
     const { current } = slot;
     if (current !== undefined && (wanted === undefined || !this.#canKeep(current.opened, wanted))) {
       this.#stand(key, slot, current.work, 'Draining', 'Draining', 'Finishing what is in flight');
-      await current.opened.drain(graceMs);
-      slot.current = undefined;
+      await this.#end(slot);
     }
     if (wanted === undefined) {
       slot.standing = undefined;
       this.#deps.onStanding(key, undefined);
       return;
     }
+    if (signal.aborted) return;
     try {
       if (slot.current === undefined) {
         // A repeated try stays Failed in the eyes of others until it succeeds.
         if (slot.failures === 0)
           this.#stand(key, slot, wanted, 'Starting', 'Progressing', 'Opening the source');
-        const opened = await opener.open(wanted, (event) => {
-          emit(slot.current?.work ?? wanted, event);
-        });
-        slot.current = { opened, work: wanted };
-        if (wanted.paused === false) opened.start();
+        const tell = (event: PollerEvent): void => emit(slot.current?.work ?? wanted, event);
+        slot.current = { opened: await opener.open(wanted, tell, signal), work: wanted };
       } else {
-        await slot.current.opened.reconfigure(wanted);
+        await slot.current.opened.reconfigure(wanted, signal);
         slot.current.work = wanted;
-        if (wanted.paused !== false) slot.current.opened.pause();
-        else slot.current.opened.resume();
       }
-      slot.failures = 0;
-      if (wanted.paused === false) this.#stand(key, slot, wanted, 'Running', 'Serving', '');
-      else this.#stand(key, slot, wanted, 'Paused', wanted.paused, 'No message is taken');
     } catch (error) {
+      // What is no longer wanted may fail as it likes.
+      if (signal.aborted) return;
+      this.#stand(key, slot, wanted, 'Failed', reasonOf(error), messageOf(error));
       // An old spec must not go on when the new one cannot run: the user sees the reason and the queue waits.
-      await slot.current?.opened.drain(graceMs);
-      slot.current = undefined;
-      const reason = error instanceof SluiceError ? error.reason : 'MemberFailed';
-      this.#stand(key, slot, wanted, 'Failed', reason, messageOf(error));
+      await this.#end(slot);
+      return;
     }
+    slot.failures = 0;
+    if (signal.aborted) return;
+    if (wanted.paused === false) slot.current.opened.resume();
+    else slot.current.opened.pause();
+    if (wanted.paused === false) this.#stand(key, slot, wanted, 'Running', 'Serving', '');
+    else this.#stand(key, slot, wanted, 'Paused', wanted.paused, 'No message is taken');
+  }
+
+  /** Drains what runs. Never throws: what could not be ended in order is told and let go. */
+  async #end(slot: Slot): Promise<void> {
+    if (slot.current === undefined) return;
+    slot.draining = true;
+    try {
+      await slot.current.opened.drain(this.#graceMs);
+    } catch (error) {
+      this.#deps.onError(error);
+    }
+    slot.draining = false;
+    slot.current = undefined;
   }
 
   #canKeep(opened: Opened, wanted: Work): boolean {
@@ -215,10 +232,19 @@ export class Runner {
   }
 
   #stand(key: string, slot: Slot, work: Work, state: ReportedState, reason: string, message: string): void {
-    const sinceMs = slot.standing?.state === state ? slot.standing.sinceMs : this.#deps.clock.now();
+    const before = slot.standing;
+    const isSame = before?.state === state && before.reason === reason && before.message === message;
+    // A try that fails as the one before is no news.
+    if (isSame && before.work === work) return;
+    const sinceMs = before?.state === state ? before.sinceMs : this.#deps.clock.now();
     slot.standing = { work, state, reason, message, sinceMs };
     this.#deps.onStanding(key, slot.standing);
   }
+}
+
+/** Only documented reasons reach a report; what has none is told in the message. */
+function reasonOf(error: unknown): string {
+  return error instanceof SluiceError && isReason(error.reason) ? error.reason : 'MemberFailed';
 }
 
 /** Whether a member may go on as it is: everything that decides how a mapping runs is equal. */

@@ -17,13 +17,14 @@ export interface WarningInput {
   readonly facts: QueueFacts | undefined;
   /** Live AWS mappings of the queue. */
   readonly siblings: Siblings;
-  readonly targetTimeoutMs: number;
+  /** Undefined while it cannot be read. */
+  readonly targetTimeoutMs: number | undefined;
 }
 
 export function warningsOf(input: WarningInput): readonly Warning[] {
   const { work, effective, facts, siblings, targetTimeoutMs } = input;
   const warnings: Warning[] = [];
-  if (facts !== undefined && facts.visibilityTimeoutMs < targetTimeoutMs) {
+  if (facts !== undefined && targetTimeoutMs !== undefined && facts.visibilityTimeoutMs < targetTimeoutMs) {
     warnings.push({
       reason: 'VisibilityTimeoutTooShort',
       message:

@@ -17,14 +17,24 @@ export function kubeSecretReader(api: ApiClient): SecretReader {
       try {
         const secret = await api.get<Secret>(secrets.object(namespace, name), { signal });
         return Object.fromEntries(
-          Object.entries(secret.data ?? {}).map(([key, value]) => [key, Buffer.from(value, 'base64').toString('utf8')]),
+          Object.entries(secret.data ?? {}).map(([key, value]) => [
+            key,
+            Buffer.from(value, 'base64').toString('utf8'),
+          ]),
         );
       } catch (error) {
         if (isKubeError(error, 'NotFound')) {
-          throw new SluiceError('SecretNotFound', `there is no Secret ${namespace}/${name}`, never, { cause: error });
+          throw new SluiceError('SecretNotFound', `there is no Secret ${namespace}/${name}`, never, {
+            cause: error,
+          });
         }
         if (isKubeError(error, 'Forbidden')) {
-          throw new SluiceError('SecretNotFound', `Secret ${namespace}/${name} must be readable by the poller's ServiceAccount`, never, { cause: error });
+          throw new SluiceError(
+            'SecretNotFound',
+            `Secret ${namespace}/${name} must be readable by the poller's ServiceAccount`,
+            never,
+            { cause: error },
+          );
         }
         throw error;
       }

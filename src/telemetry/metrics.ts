@@ -29,6 +29,12 @@ export const definitions = {
     labels: mapping,
     cloudwatch: 'PolledEventCount',
   },
+  sluice_polled_bytes_total: {
+    kind: 'counter',
+    help: 'Bytes of the records read from the source.',
+    labels: mapping,
+    cloudwatch: 'EventPollerThroughputInBytes',
+  },
   sluice_filtered_out_events_total: {
     kind: 'counter',
     help: 'Records that no filter pattern matched.',
@@ -260,6 +266,12 @@ type NamesOf<K extends Kind> = {
 }[MetricName];
 export type Labels = Readonly<Record<string, string>>;
 
+interface Series {
+  readonly metric: Counter | Gauge;
+  readonly name: MetricName;
+  readonly labels: Labels;
+}
+
 /** The registry of one process, with typed access by name. */
 export class Metrics {
   readonly registry = new Registry();
@@ -267,7 +279,7 @@ export class Metrics {
   readonly #gauges = new Map<string, Gauge>();
   readonly #histograms = new Map<string, Histogram>();
   /** Label sets of each mapping, so that its series can be removed with it. */
-  readonly #series = new Map<string, Map<string, { metric: Counter | Gauge; labels: Labels }>>();
+  readonly #series = new Map<string, Map<string, Series>>();
 
   constructor(options: { readonly processMetrics: boolean }) {
     if (options.processMetrics) collectDefaultMetrics({ register: this.registry });
@@ -300,6 +312,17 @@ export class Metrics {
     const gauge = this.#gauges.get(name);
     gauge?.inc(labels, by);
     if (gauge !== undefined) this.#remember(gauge, name, labels);
+  }
+
+  /** Sets a series and removes the others of the same metric and mapping: for labels whose values change. */
+  setOnly(name: NamesOf<'gauge'>, labels: Labels, value: number): void {
+    const series = this.#series.get(ownerOf(labels) ?? '');
+    for (const [id, known] of series ?? []) {
+      if (known.name !== name || id === idOf(name, labels)) continue;
+      known.metric.remove(known.labels);
+      series?.delete(id);
+    }
+    this.set(name, labels, value);
   }
 
   /** Sets the series of one label value to 1 and those of the others of the same mapping to 0. */
@@ -341,13 +364,22 @@ export class Metrics {
     return this.registry.metrics();
   }
 
-  #remember(metric: Counter | Gauge, name: string, labels: Labels): void {
-    const owner = labels['mapping'];
+  #remember(metric: Counter | Gauge, name: MetricName, labels: Labels): void {
+    const owner = ownerOf(labels);
     if (owner === undefined) return;
-    const key = `${labels['namespace'] ?? ''}/${owner}`;
-    let series = this.#series.get(key);
-    if (series === undefined) this.#series.set(key, (series = new Map()));
-    const id = `${name}|${Object.values(labels).join('|')}`;
-    if (!series.has(id)) series.set(id, { metric, labels });
+    let series = this.#series.get(owner);
+    if (series === undefined) this.#series.set(owner, (series = new Map()));
+    const id = idOf(name, labels);
+    if (!series.has(id)) series.set(id, { metric, name, labels });
   }
+}
+
+/** The mapping that a series belongs to, if it belongs to one. */
+function ownerOf(labels: Labels): string | undefined {
+  const name = labels['mapping'];
+  return name === undefined ? undefined : `${labels['namespace'] ?? ''}/${name}`;
+}
+
+function idOf(name: MetricName, labels: Labels): string {
+  return `${name}|${Object.values(labels).join('|')}`;
 }

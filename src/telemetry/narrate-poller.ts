@@ -3,6 +3,7 @@
  * engine knows neither. Success is counted and logged at `debug`; what a person may want to know is `info`; an expected
  * failure is `warn`. Nothing here sees a payload.
  */
+import type { Work } from '../fleet/work.ts';
 import type { Emit, PollerEvent } from '../poller/events.ts';
 import type { QueueFacts } from '../poller/ports.ts';
 import type { Fields, Log } from './log.ts';
@@ -46,7 +47,6 @@ export function narratePoller(
   const labels = mappingLabels(subject);
   const facts: Fields = { mapping: `${subject.namespace}/${subject.name}`, source: subject.sourceType };
   const types = { source_type: subject.sourceType, target_type: subject.targetType };
-  let inFlight = 0;
   initialise(metrics, labels);
 
   const narrate = (event: PollerEvent): void => {
@@ -54,6 +54,7 @@ export function narratePoller(
       case 'polled':
         metrics.inc('sluice_polls_total', labels);
         metrics.inc('sluice_polled_events_total', labels, event.records);
+        metrics.inc('sluice_polled_bytes_total', labels, event.bytes);
         if (event.records === 0) metrics.set('sluice_oldest_event_age_seconds', labels, 0);
         return;
       case 'filtered-out':
@@ -66,10 +67,10 @@ export function narratePoller(
         metrics.observe('sluice_batch_records', { source_type: subject.sourceType }, event.records);
         metrics.observe('sluice_batch_bytes', { source_type: subject.sourceType }, event.bytes);
         metrics.set('sluice_oldest_event_age_seconds', labels, event.oldestAgeMs / 1000);
-        metrics.set('sluice_inflight_invocations', labels, ++inFlight);
+        metrics.add('sluice_inflight_invocations', labels, 1);
         return;
       case 'invocation-ended':
-        metrics.set('sluice_inflight_invocations', labels, --inFlight);
+        metrics.add('sluice_inflight_invocations', labels, -1);
         invocationEnded(event);
         return;
       case 'deleted':
@@ -165,9 +166,19 @@ export function narratePoller(
   return narrate;
 }
 
-/** Exports what the queue says of its backlog. */
-export function narrateBacklog(metrics: Metrics, subject: Subject, backlog: QueueFacts['backlog']): void {
-  const counts = { visible: backlog.visible, in_flight: backlog.inFlight, delayed: backlog.delayed };
+/** Exports what the mapping joins, and what its queue says of the backlog. */
+export function narrateInsight(
+  metrics: Metrics,
+  subject: Subject,
+  work: Work,
+  insight: { readonly facts: QueueFacts | undefined },
+): void {
+  const { namespace, name } = subject;
+  const info = { uuid: '', function: work.mapping.spec.functionName ?? '', mode: 'Poller' };
+  metrics.setOnly('sluice_mapping_info', { namespace, mapping: name, ...info }, 1);
+  if (insight.facts === undefined) return;
+  const { visible, inFlight, delayed } = insight.facts.backlog;
+  const counts = { visible, in_flight: inFlight, delayed };
   for (const state of queueStates)
     metrics.set('sluice_source_backlog_events', { ...mappingLabels(subject), state }, counts[state]);
 }
@@ -177,6 +188,7 @@ function initialise(metrics: Metrics, labels: Labels): void {
   for (const name of [
     'sluice_polls_total',
     'sluice_polled_events_total',
+    'sluice_polled_bytes_total',
     'sluice_filtered_out_events_total',
     'sluice_invoked_events_total',
     'sluice_failed_invoke_events_total',
@@ -193,6 +205,7 @@ function initialise(metrics: Metrics, labels: Labels): void {
   for (const kind of ['function', 'timeout', 'throttle', 'unreachable']) {
     metrics.inc('sluice_invocation_errors_total', { ...labels, class: kind }, 0);
   }
-  metrics.set('sluice_inflight_invocations', labels, 0);
+  // Added, not set: a mapping of the same name may still drain.
+  metrics.add('sluice_inflight_invocations', labels, 0);
   metrics.set('sluice_target_braked', labels, 0);
 }
