@@ -270,8 +270,8 @@ describe.skipIf(isAbsent('localemu'))('the controller on a real API server, with
       expect(conditionOf(object as KubeObject, 'Ready')).toMatchObject({
         status: 'True',
         observedGeneration: 1,
-        return true;
-    });
+      });
+      return true;
     });
     expect(await atAws(eventSourceARN)).toMatchObject([{ BatchSize: 10 }]);
 
