@@ -5,6 +5,9 @@
  */
 import type { Clock } from '../lib/clock.ts';
 
+/** A reason of our own: making the default one, an exception with a stack, would cost more than the sleep. */
+const REPLACED = 'replaced by an earlier alarm';
+
 export class Alarm {
   readonly #clock: Clock;
   readonly #ring: () => void;
@@ -21,10 +24,12 @@ export class Alarm {
   by(atMs: number): void {
     if (this.#stopped || atMs >= this.#atMs) return;
     this.#atMs = atMs;
-    this.#sleep?.abort();
+    this.#sleep?.abort(REPLACED);
     const sleep = new AbortController();
     this.#sleep = sleep;
-    void this.#clock.sleep(atMs - this.#clock.monotonic(), sleep.signal).then(() => {
+    // Whole milliseconds, so that rounding can never make it ring before the time, again and again.
+    const ms = Math.max(1, Math.ceil(atMs - this.#clock.monotonic()));
+    void this.#clock.sleep(ms, sleep.signal).then(() => {
       if (this.#sleep !== sleep || sleep.signal.aborted) return;
       this.#sleep = undefined;
       this.#atMs = Infinity;
@@ -35,7 +40,7 @@ export class Alarm {
   /** No ring comes after this. */
   stop(): void {
     this.#stopped = true;
-    this.#sleep?.abort();
+    this.#sleep?.abort(REPLACED);
     this.#sleep = undefined;
   }
 }

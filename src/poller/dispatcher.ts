@@ -237,7 +237,7 @@ export class Dispatcher {
   #hold(delivery: Delivery, cause: BrakeCause, target: Target, isProbe: boolean, nowMs: number): void {
     const { rules, random, config, emit, alarm, closing } = this.#loop;
     delivery.heldSinceMs ??= nowMs;
-    this.#hands.putBack(delivery);
+    this.#hands.putBack(delivery, nowMs);
     // A replaced target's troubles are not the new one's.
     if (target === config.target) {
       const before = this.#brake;

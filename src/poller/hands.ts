@@ -14,7 +14,9 @@ import type { Loop } from './loop.ts';
 import type { QueueRecord } from './ports.ts';
 import * as visibility from './visibility.ts';
 
-const EXTEND_TIMEOUT_MS = 10_000;
+/** A call that extends gets half of the time that is left, within these bounds, so that another try still fits. */
+const EXTEND_TIMEOUT_MS = { min: 1000, max: 10_000 } as const;
+const RELEASE_TIMEOUT_MS = 10_000;
 
 export class Hands {
   readonly #loop: Loop;
@@ -83,7 +85,8 @@ export class Hands {
 
   /** Closes the open batch if its window has ended; returns when it will. */
   closeDue(nowMs: number): number {
-    this.#close(this.#batcher.due(nowMs), undefined);
+    const closed = this.#batcher.due(nowMs);
+    if (closed.length > 0) this.#close(closed, undefined);
     return this.#batcher.dueAtMs ?? Infinity;
   }
 
@@ -93,24 +96,29 @@ export class Hands {
     this.#close(this.#batcher.reconfigure(limits), undefined);
     if (this.#open !== undefined) this.#loop.alarm.by(this.#batcher.dueAtMs ?? Infinity);
     for (const whole of this.#waiting.splice(0)) {
-      if (whole.records.length <= limits.maxRecords && whole.bytes <= limits.maxBytes) {
-        this.#waiting.push(whole);
-        continue;
-      }
-      const splitter = new Batcher<QueueRecord>(limits);
-      for (const batch of [...splitter.add(whole.records, nowMs), ...splitter.flush()]) {
-        // Parts keep the place of the whole among the others.
-        const part = newDelivery(whole.seq, batch.records, whole.visibility);
-        part.heldSinceMs = whole.heldSinceMs;
-        part.gone = whole.gone;
-        this.#deliveries.add(part);
-        this.#wait(part, batch);
-        this.#waiting.push(part);
-      }
-      // The parts hold its bytes now.
-      whole.reservedBytes = 0;
-      this.end(whole);
+      for (const part of this.#cutToSize(whole, nowMs)) this.#waiting.push(part);
     }
+  }
+
+  /** Parts of a batch that fit the limits in force: the batch itself, but for a change of the spec under way. */
+  #cutToSize(whole: Delivery, nowMs: number): readonly Delivery[] {
+    const limits = this.#loop.effective.batchLimits;
+    const fits = whole.records.length <= limits.maxRecords && whole.bytes <= limits.maxBytes;
+    if (fits || whole.records.length === 1) return [whole];
+    const splitter = new Batcher<QueueRecord>(limits);
+    const parts = [...splitter.add(whole.records, nowMs), ...splitter.flush()].map((batch) => {
+      // Parts keep the place of the whole among the others.
+      const part = newDelivery(whole.seq, batch.records, whole.visibility);
+      part.heldSinceMs = whole.heldSinceMs;
+      part.gone = whole.gone;
+      this.#deliveries.add(part);
+      this.#wait(part, batch);
+      return part;
+    });
+    // The parts hold its bytes now.
+    whole.reservedBytes = 0;
+    this.end(whole);
+    return parts;
   }
 
   /** Makes deliveries of batches that closed; the first of them carries on the open one. */
@@ -146,10 +154,13 @@ export class Hands {
   }
 
   /** Puts a delivery back that its target did not take. */
-  putBack(delivery: Delivery): void {
+  putBack(delivery: Delivery, nowMs: number): void {
     delivery.state = 'waiting';
-    insertByAge(this.#waiting, delivery);
-    this.watch(delivery);
+    // Backwards, since each goes before others of the same age.
+    for (const part of this.#cutToSize(delivery, nowMs).toReversed()) {
+      insertByAge(this.#waiting, part);
+      this.watch(part);
+    }
   }
 
   /** Marks everything that waits as held; a window that is open ends with it. */
@@ -184,7 +195,7 @@ export class Hands {
   /** Gives back what waits in these lanes, so that each group begins again with its first record. */
   holdLanes(lanes: ReadonlySet<string> | undefined): void {
     if (lanes === undefined || lanes.size === 0) return;
-    for (const delivery of [...this.#waiting]) {
+    for (const delivery of this.#waiting.slice()) {
       if (delivery.lanes === undefined || delivery.lanes.isDisjointFrom(lanes)) continue;
       const kept: QueueRecord[] = [];
       const behind: QueueRecord[] = [];
@@ -239,7 +250,7 @@ export class Hands {
       for (let tries = 0; left.length > 0 && tries < 2; tries++) {
         const asked = left;
         try {
-          const failed = await calls.run(EXTEND_TIMEOUT_MS, (signal) =>
+          const failed = await calls.run(RELEASE_TIMEOUT_MS, (signal) =>
             source.extend(asked, seconds, signal),
           );
           left = failed.filter((item) => item.retryable).map((item) => item.record);
@@ -262,14 +273,15 @@ export class Hands {
   /** Ends all that is left and returns it. */
   abandon(): readonly Delivery[] {
     const all = [...this.#deliveries].map((delivery) => ({ ...delivery }));
-    for (const delivery of [...this.#deliveries]) this.end(delivery);
+    // A Set may lose the present element while it is walked.
+    for (const delivery of this.#deliveries) this.end(delivery);
     return all;
   }
 
   /** Looks at every deadline: extensions, holds, deletions to try again. Returns the next. */
   keep(nowMs: number, braked: boolean, retry: (delivery: Delivery, nowMs: number) => number): number {
     let nextMs = this.#open === undefined ? Infinity : this.#keepInvisible(this.#open, nowMs);
-    for (const delivery of [...this.#deliveries]) {
+    for (const delivery of this.#deliveries) {
       if (delivery.state === 'waiting' && braked && this.#holdEndsMs(delivery) <= nowMs) {
         this.#letGo(delivery);
         continue;
@@ -312,19 +324,20 @@ export class Hands {
     const { source, calls, clock, emit, rules, alarm, effective } = this.#loop;
     const { visibilityMs } = effective;
     const seconds = rules.extensionSeconds(delivery.visibility, nowMs, visibilityMs, source.limits.holdMaxMs);
-    if (seconds === undefined) {
+    const { gone } = delivery;
+    const records = delivery.records.filter((record) => gone?.has(record) !== true);
+    if (seconds === undefined || records.length === 0) {
       delivery.visibility = { ...delivery.visibility, extendAtMs: Infinity };
       return;
     }
     delivery.extending = true;
-    const records = [...delivery.records];
+    const halfLeftMs = (delivery.visibility.untilMs - nowMs) / 2;
+    const timeoutMs = Math.min(Math.max(halfLeftMs, EXTEND_TIMEOUT_MS.min), EXTEND_TIMEOUT_MS.max);
     this.#loop.run(async () => {
       const failures = new Map<string, { records: number; message: string }>();
       let again = false;
       try {
-        const failed = await calls.run(EXTEND_TIMEOUT_MS, (signal) =>
-          source.extend(records, seconds, signal),
-        );
+        const failed = await calls.run(timeoutMs, (signal) => source.extend(records, seconds, signal));
         for (const { record, code, retryable } of failed) {
           const count = (failures.get(code)?.records ?? 0) + 1;
           failures.set(code, { records: count, message: 'The visibility was not extended' });

@@ -347,8 +347,10 @@ export class QueuePoller {
       config: () => this.#config,
       facts: () => this.#facts,
       effective: () => this.#effective,
-      closing: () =>
-        (this.#drain !== undefined ? 'Draining' : this.#paused ? 'Paused' : undefined) as Loop['closing'],
+      closing: (): Loop['closing'] => {
+        if (this.#drain !== undefined) return 'Draining';
+        return this.#paused ? 'Paused' : undefined;
+      },
     };
     return {
       source,

@@ -13,14 +13,17 @@ export const SETTLE_POLICY: BackoffPolicy = { initialMs: 200, factor: 2, maxMs: 
 export const UNMATCHED_POLICY: BackoffPolicy = { initialMs: 100, factor: 2, maxMs: 5000, jitter: 0.2 };
 
 /** Bounds for a target's `Retry-After`: a wrong header must neither make the loop spin nor stop it for a day. */
-export const RETRY_AFTER_MS = { min: 100, max: 300_000 } as const;
+export const RETRY_AFTER_MS = { min: 100, minLater: 1000, max: 300_000 } as const;
+/** A target that asks for nearly no delay and goes on throttling is probed once a second after these many probes. */
+const QUICK_PROBES = 3;
 
 /** The delay before the next probe of a braked target. What the target asked for wins over the back-off. */
 export function brakeDelayMs(attempt: number, retryAfterMs: number | undefined, random: Random): number {
   if (retryAfterMs === undefined || !Number.isFinite(retryAfterMs)) {
     return backoffMs(BRAKE_POLICY, attempt, random);
   }
-  const asked = Math.min(Math.max(retryAfterMs, RETRY_AFTER_MS.min), RETRY_AFTER_MS.max);
+  const least = attempt > QUICK_PROBES ? RETRY_AFTER_MS.minLater : RETRY_AFTER_MS.min;
+  const asked = Math.min(Math.max(retryAfterMs, least), RETRY_AFTER_MS.max);
   // Chance is added on top: nobody may come earlier than asked, and not all at once.
   return asked * (1 + 0.1 * random());
 }

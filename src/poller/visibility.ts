@@ -21,6 +21,9 @@ export interface Visibility {
  */
 const LEAST_MS = 2000;
 
+/** The service counts from the receive, which is earlier than its answer, to an extension, which is later than ours. */
+const CALL_MS = 2000;
+
 /** The visibility time-out that the engine works with. */
 export function workingVisibilityMs(facts: QueueFacts): number {
   return Math.max(LEAST_MS, facts.visibilityTimeoutMs);
@@ -57,7 +60,7 @@ export function extensionSeconds(
   visibilityMs: number,
   holdMaxMs: number,
 ): number | undefined {
-  const allowedMs = visibility.receivedAtMs + holdMaxMs - nowMs;
+  const allowedMs = visibility.receivedAtMs + holdMaxMs - nowMs - CALL_MS;
   const seconds = Math.floor(Math.min(visibilityMs, allowedMs) / 1000);
   return seconds > 0 && nowMs + seconds * 1000 > visibility.untilMs ? seconds : undefined;
 }
@@ -76,10 +79,13 @@ export function extended(
   };
 }
 
-/** After an extension that failed but may succeed: several more tries fit into what is left. */
+/**
+ * After an extension that failed but may succeed: several more tries fit into what is left. Later tries still serve
+ * to learn from the service which of the messages are no longer ours.
+ */
 export function notExtended(visibility: Visibility, nowMs: number): Visibility {
   const leftMs = visibility.untilMs - nowMs;
-  return { ...visibility, extendAtMs: leftMs > 0 ? nowMs + Math.max(200, leftMs / 4) : Infinity };
+  return { ...visibility, extendAtMs: nowMs + (leftMs > 0 ? Math.max(200, leftMs / 4) : 1000) };
 }
 
 /**
