@@ -6,55 +6,13 @@
  * reported to the observer once. Watches have connections of their own, one each, so that a stuck one holds up
  * nobody. It does not retry (but for a token that was refused once), cache or interpret objects.
  */
-import { Agent, ProxyAgent, type Dispatcher } from 'undici';
 import type { Clock } from '../lib/clock.ts';
 import { anySignal } from '../lib/lifecycle.ts';
-import type { ClusterAccess, Credentials, TlsMaterial } from './cluster-access.ts';
+import type { CallOptions, DeletePreconditions, Method, Patch, Query, RequestEvent, Verb } from './calls.ts';
+import type { ClusterAccess, Credentials } from './cluster-access.ts';
+import { Connections } from './connections.ts';
 import { answerError, connectionError, isKubeError, KubeError } from './kube-error.ts';
 import { readLines } from './lines.ts';
-
-/** One attempt has ended: what `rest_client_requests_total` and `rest_client_request_duration_seconds` are made of. */
-export interface RequestEvent {
-  readonly kind: 'request';
-  /** Kubernetes' verb: get, list, watch, create, update, patch, delete. */
-  readonly verb: Verb;
-  /** HTTP method. */
-  readonly method: Method;
-  readonly host: string;
-  /** HTTP status of the answer, or `<error>` if there was none, as client-go has it. */
-  readonly code: string;
-  /** Until the whole answer was read; for a watch until its headers came. */
-  readonly durationMs: number;
-}
-
-export type Verb = 'get' | 'list' | 'watch' | 'create' | 'update' | 'patch' | 'delete';
-type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
-type Query = Readonly<Record<string, string | number | boolean | undefined>>;
-
-/** What every call takes besides its own arguments. */
-export interface CallOptions {
-  readonly signal: AbortSignal;
-  readonly query?: Query;
-  /** Default 30,000; for a watch the time until its headers come, default 15,000. */
-  readonly timeoutMs?: number;
-}
-
-/** A patch and its language. `apply` is server-side apply and creates what is missing, except on a subresource. */
-export type Patch =
-  | { readonly kind: 'apply'; readonly fieldManager: string; readonly force: boolean; readonly body: object }
-  | { readonly kind: 'merge'; readonly fieldManager?: string; readonly body: object }
-  | { readonly kind: 'json'; readonly fieldManager?: string; readonly body: readonly JsonPatchOperation[] };
-
-/** An operation of a JSON Patch (RFC 6902), as far as Sluice uses them. */
-export type JsonPatchOperation =
-  | { readonly op: 'add' | 'replace' | 'test'; readonly path: string; readonly value: unknown }
-  | { readonly op: 'remove'; readonly path: string };
-
-/** Options of a DELETE: only if the object still is the one that was meant. */
-export interface DeletePreconditions {
-  readonly uid?: string;
-  readonly resourceVersion?: string;
-}
 
 export interface ApiClientOptions {
   readonly access: ClusterAccess;
@@ -92,11 +50,7 @@ export class ApiClient {
   readonly #origin: string;
   readonly #prefix: string;
   readonly #options: ApiClientOptions;
-  readonly #retired = new Set<Promise<void>>();
-  #connections:
-    | { readonly tls: string; readonly calls: Dispatcher; readonly watches: Dispatcher }
-    | undefined;
-  #closed = false;
+  readonly #connections: Connections;
 
   constructor(options: ApiClientOptions) {
     const url = new URL(options.access.server);
@@ -104,6 +58,10 @@ export class ApiClient {
     this.#origin = url.origin;
     this.#prefix = url.pathname.replace(/\/+$/, '');
     this.host = url.host;
+    this.#connections = new Connections({
+      proxy: options.access.proxy,
+      connectTimeoutMs: options.connectTimeoutMs ?? 5000,
+    });
   }
 
   get<T>(path: string, options: CallOptions): Promise<T> {
@@ -248,7 +206,7 @@ export class ApiClient {
     const startedMs = clock.monotonic();
     let code = '<error>';
     try {
-      const connections = this.#connect(credentials.tls);
+      const connections = this.#connections.for(credentials.tls);
       const dispatcher = request.verb === 'watch' ? connections.watches : connections.calls;
       const answer = await dispatcher.request({
         origin: this.#origin,
@@ -294,48 +252,9 @@ export class ApiClient {
     }
   }
 
-  /** The connections for this TLS material: made anew when a certificate has been rotated. */
-  #connect(tls: TlsMaterial): { readonly calls: Dispatcher; readonly watches: Dispatcher } {
-    if (this.#closed) throw new KubeError('The client is closed', { status: 0, reason: 'Aborted' });
-    const key = JSON.stringify(tls);
-    if (this.#connections?.tls === key) return this.#connections;
-    if (this.#connections !== undefined) this.#retire(this.#connections);
-    const { access, connectTimeoutMs = 5000 } = this.#options;
-    const secure = Object.fromEntries(Object.entries(tls).filter(([, value]) => value !== undefined));
-    const common = {
-      // HTTP/2 would put calls and watches on one connection, and a stuck one would then hold up all.
-      allowH2: false,
-      pipelining: 1,
-      maxResponseSize: -1,
-      connect: { ...secure, timeout: connectTimeoutMs, keepAlive: true, keepAliveInitialDelay: 30_000 },
-    };
-    const make = (keepAliveTimeout: number): Dispatcher =>
-      access.proxy === undefined
-        ? new Agent({ ...common, keepAliveTimeout })
-        : new ProxyAgent({ ...common, keepAliveTimeout, uri: access.proxy, requestTls: secure });
-    // The API server closes idle connections after 90 s; ours go first, so that no request meets a closing one.
-    this.#connections = { tls: key, calls: make(30_000), watches: make(1000) };
-    return this.#connections;
-  }
-
-  #retire(connections: { readonly calls: Dispatcher; readonly watches: Dispatcher }): void {
-    for (const dispatcher of [connections.calls, connections.watches]) {
-      // Lets what runs on them finish; a watch ends within its timeoutSeconds.
-      const closing: Promise<void> = dispatcher
-        .close()
-        .catch(() => undefined)
-        .finally(() => this.#retired.delete(closing));
-      this.#retired.add(closing);
-    }
-  }
-
   /** Breaks off whatever runs and closes every connection. Calls made afterwards fail with `Aborted`. */
-  async close(): Promise<void> {
-    this.#closed = true;
-    const connections = this.#connections;
-    this.#connections = undefined;
-    if (connections === undefined) return;
-    await Promise.all([connections.calls.destroy(), connections.watches.destroy()]);
+  close(): Promise<void> {
+    return this.#connections.close();
   }
 
   [Symbol.asyncDispose](): Promise<void> {

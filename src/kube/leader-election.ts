@@ -301,7 +301,7 @@ export class LeaderElector {
   }
 
   #emit(event: Unnamed<LeaderElectionEvent>): void {
-    this.#options.observe?.({ name: this.#options.name, ...event } as LeaderElectionEvent);
+    this.#options.observe?.({ name: this.#options.name, ...event });
   }
 }
 

@@ -11,7 +11,8 @@
  * the reflector drops.
  */
 import { isDeepStrictEqual } from 'node:util';
-import type { ApiClient, JsonPatchOperation } from './api-client.ts';
+import type { ApiClient } from './api-client.ts';
+import type { JsonPatchOperation } from './calls.ts';
 import { isKubeError, KubeError } from './kube-error.ts';
 import type { KubeObject, Resource } from './resource.ts';
 

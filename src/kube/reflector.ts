@@ -24,8 +24,9 @@ import { anySignal } from '../lib/lifecycle.ts';
 import type { Random } from '../lib/random.ts';
 import type { ApiClient } from './api-client.ts';
 import { isKubeError, KubeError, type KubeReason } from './kube-error.ts';
+import { listAll } from './list-all.ts';
 import { ObjectStore, type StoreChange } from './object-store.ts';
-import { objectKey, type KubeList, type KubeObject, type Resource } from './resource.ts';
+import { objectKey, type KubeObject, type Resource } from './resource.ts';
 import { parseWatchEvent } from './watch-event.ts';
 
 /** What a reflector did; for the log and for `sluice_*` metrics. */
@@ -69,9 +70,7 @@ export interface ReflectorOptions<T extends KubeObject> {
   readonly observe?: (event: ReflectorEvent) => void;
 }
 
-const PAGE = 500;
 const SILENCE_MS = 40_000;
-const LIST_TIMEOUT_MS = 60_000;
 const MAX_RETRY_AFTER_MS = 120_000;
 /** Small enough that an event is here within 5 s after an outage of any length. */
 const BACKOFF: BackoffPolicy = { initialMs: 400, factor: 2, maxMs: 4000, jitter: 0.5 };
@@ -187,29 +186,14 @@ export class Reflector<T extends KubeObject> {
   }
 
   async #list(scope: Scope<T>, signal: AbortSignal): Promise<void> {
-    const { clock, resource } = this.#options;
+    const { api, clock, resource } = this.#options;
     const startedMs = clock.monotonic();
-    let objects: T[] = [];
-    let limit: number | undefined = PAGE;
-    let token: string | undefined;
-    let resourceVersion: string | undefined;
-    do {
-      let page: KubeList<T>;
-      try {
-        page = await this.#page(scope, { limit, continue: token }, signal);
-      } catch (error) {
-        if (token === undefined || !isKubeError(error, 'Expired')) throw error;
-        // The snapshot behind the token has been compacted away: pages would race with compaction again.
-        objects = [];
-        limit = undefined;
-        token = undefined;
-        page = await this.#page(scope, {}, signal);
-      }
-      this.#contact(scope);
-      for (const object of page.items) objects.push(this.#keep(object));
-      resourceVersion = page.metadata.resourceVersion;
-      token = page.metadata.continue === '' ? undefined : page.metadata.continue;
-    } while (token !== undefined);
+    const { objects, resourceVersion } = await listAll<T>(api, resource.collection(scope.namespace), {
+      signal,
+      query: this.#selectors(),
+      keep: (object) => this.#keep(object),
+      onPage: () => this.#contact(scope),
+    });
     scope.resourceVersion = resourceVersion;
     scope.store.replace(objects);
     this.#options.observe?.({
@@ -222,26 +206,6 @@ export class Reflector<T extends KubeObject> {
     });
     scope.listed = true;
     if (this.#scopes.every((each) => each.listed)) this.#synced.resolve(true);
-  }
-
-  async #page(
-    scope: Scope<T>,
-    query: { readonly limit?: number | undefined; readonly continue?: string | undefined },
-    signal: AbortSignal,
-  ): Promise<KubeList<T>> {
-    const { api, resource } = this.#options;
-    const page = await api.list<KubeList<T>>(resource.collection(scope.namespace), {
-      signal,
-      query: { ...this.#selectors(), ...query },
-      timeoutMs: LIST_TIMEOUT_MS,
-    });
-    if (!Array.isArray(page.items) || typeof page.metadata?.resourceVersion !== 'string') {
-      throw new KubeError(`list ${resource.plural}: the answer is not a list`, {
-        status: 200,
-        reason: 'MalformedAnswer',
-      });
-    }
-    return page;
   }
 
   async #watch(scope: Scope<T>, resourceVersion: string, signal: AbortSignal): Promise<void> {
@@ -352,8 +316,6 @@ export class Reflector<T extends KubeObject> {
 /** The object without `metadata.managedFields`, which often is half of it and which nobody here reads. */
 export function withoutManagedFields<T extends KubeObject>(object: T): T {
   if (!('managedFields' in object.metadata)) return object;
-  const { managedFields: _, ...metadata } = object.metadata as KubeObject['metadata'] & {
-    managedFields: unknown;
-  };
+  const { managedFields: _, ...metadata } = object.metadata;
   return { ...object, metadata };
 }

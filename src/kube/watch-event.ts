@@ -21,9 +21,9 @@ export function parseWatchEvent<T extends KubeObject>(line: string, nowMs: numbe
   switch (event['type']) {
     case 'ADDED':
     case 'MODIFIED':
-      return { kind: 'changed', ...checked<T>(object, true) };
+      return { kind: 'changed', ...(checked(object, true) as Checked<T>) };
     case 'DELETED':
-      return { kind: 'deleted', ...checked<T>(object, true) };
+      return { kind: 'deleted', ...(checked(object, true) as Checked<T>) };
     case 'BOOKMARK':
       return { kind: 'bookmark', resourceVersion: checked(object, false).resourceVersion };
     case 'ERROR':
@@ -46,10 +46,12 @@ function parseObject(line: string): Readonly<Record<string, unknown>> {
   return value as Readonly<Record<string, unknown>>;
 }
 
-function checked<T extends KubeObject>(
-  value: unknown,
-  named: boolean,
-): { readonly object: T; readonly resourceVersion: string } {
+interface Checked<T> {
+  readonly object: T;
+  readonly resourceVersion: string;
+}
+
+function checked(value: unknown, named: boolean): Checked<KubeObject> {
   const object = value as Partial<KubeObject> | null | undefined;
   const resourceVersion = object?.metadata?.resourceVersion;
   if (typeof resourceVersion !== 'string' || resourceVersion === '') {
@@ -57,7 +59,7 @@ function checked<T extends KubeObject>(
   }
   if (named && typeof object?.metadata?.name !== 'string')
     throw malformed('its object has no `metadata.name`');
-  return { object: object as T, resourceVersion };
+  return { object: object as KubeObject, resourceVersion };
 }
 
 function malformed(why: string): KubeError {

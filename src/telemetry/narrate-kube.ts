@@ -2,7 +2,7 @@
  * What the Kubernetes plumbing did, told as the metrics that client-go and controller-runtime users know, and as log
  * lines where a person may want to know.
  */
-import type { RequestEvent } from '../kube/api-client.ts';
+import type { RequestEvent } from '../kube/calls.ts';
 import type { LeaderElectionEvent } from '../kube/leader-election.ts';
 import type { MemberLeaseEvent } from '../kube/member-lease.ts';
 import type { ReflectorEvent } from '../kube/reflector.ts';

@@ -4,7 +4,8 @@
  * client against a real kube-apiserver (test/contract/kube). It knows no schemas, no RBAC and no admission, and its
  * server-side apply replaces the whole of what is applied, as if one manager owned it.
  */
-import type { ApiClient, CallOptions, JsonPatchOperation, Patch } from '../../src/kube/api-client.ts';
+import type { ApiClient } from '../../src/kube/api-client.ts';
+import type { CallOptions, JsonPatchOperation, Patch } from '../../src/kube/calls.ts';
 import { KubeError, type KubeReason } from '../../src/kube/kube-error.ts';
 import type { KubeList, KubeObject } from '../../src/kube/resource.ts';
 import type { Clock } from '../../src/lib/clock.ts';
@@ -28,12 +29,13 @@ interface Change {
 }
 
 interface Watcher {
-  readonly lines: (string | KubeError | 'end')[];
+  readonly lines: (string | KubeError | typeof END)[];
   frozen: boolean;
   wake: () => void;
 }
 
 const BOOKMARK_MS = 60_000;
+const END = Symbol('end of a watch');
 
 export class FakeKubeApi implements Pick<
   ApiClient,
@@ -89,7 +91,7 @@ export class FakeKubeApi implements Pick<
 
   /** Ends every open watch as the server's time-out does. */
   endWatches(): void {
-    this.#eachWatcher((watcher) => watcher.lines.push('end'));
+    this.#eachWatcher((watcher) => watcher.lines.push(END));
   }
 
   /** Every open watch says nothing any more and does not end: a half-open connection. */
@@ -210,7 +212,7 @@ export class FakeKubeApi implements Pick<
       if (wanted(change)) watcher.lines.push(line(change.type, change.object));
       watcher.wake();
     };
-    if (from < this.#oldest) watcher.lines.push(line('ERROR', expired), 'end');
+    if (from < this.#oldest) watcher.lines.push(line('ERROR', expired), END);
     for (const change of this.#history) {
       if (change.revision > from && wanted(change)) watcher.lines.push(line(change.type, change.object));
     }
@@ -238,7 +240,7 @@ export class FakeKubeApi implements Pick<
       for (;;) {
         if (signal.aborted) throw fail('Aborted', 0, 'aborted');
         const next = watcher.frozen ? undefined : watcher.lines.shift();
-        if (next === 'end') return;
+        if (next === END) return;
         if (next instanceof KubeError) throw next;
         if (next !== undefined) yield next;
         else {
@@ -275,7 +277,7 @@ export class FakeKubeApi implements Pick<
         watcher.wake();
       }
     }
-    watcher.lines.push('end');
+    watcher.lines.push(END);
     watcher.wake();
   }
 

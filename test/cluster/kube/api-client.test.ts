@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { group, resources, version } from '../../../src/api/meta.ts';
-import { ApiClient, type RequestEvent } from '../../../src/kube/api-client.ts';
+import { ApiClient } from '../../../src/kube/api-client.ts';
+import type { RequestEvent } from '../../../src/kube/calls.ts';
 import { tokenAccess } from '../../../src/kube/cluster-access.ts';
 import { EventRecorder, type EventRecorderEvent } from '../../../src/kube/event-recorder.ts';
 import { loadAccess } from '../../../src/kube/kube-config.ts';

@@ -7,7 +7,7 @@ const api = new FakeKubeApi(systemClock);
 // As a real server has it after a while: the beginning of history is gone.
 api.compact();
 
-kubeApiSuite('the API server in memory', {
+kubeApiSuite('in memory', {
   api: () => api,
   namespace: () => 'test',
   withStatus: {

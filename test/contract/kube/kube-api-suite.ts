@@ -31,7 +31,8 @@ const items = resource({
 });
 const signal = new AbortController().signal;
 
-export function kubeApiSuite(name: string, subject: KubeApiSubject): void {
+/** The suite; `title` names the implementation. */
+export function kubeApiSuite(title: string, subject: KubeApiSubject): void {
   const api = (): KubeApi => subject.api();
   const namespace = (): string => subject.namespace();
   const unique = (): string => `item-${randomBytes(4).toString('hex')}`;
@@ -41,7 +42,7 @@ export function kubeApiSuite(name: string, subject: KubeApiSubject): void {
   const setData = (object: KubeObject, value: string): Promise<Item> =>
     api().patch<Item>(at(object), { kind: 'merge', body: { data: { value } } }, { signal });
 
-  describe(name, () => {
+  describe(`the Kubernetes API: ${title}`, () => {
     describe('objects', () => {
       it('are created once, read, and not found when they are not there', async () => {
         const created = await create(unique());
@@ -248,9 +249,9 @@ export function kubeApiSuite(name: string, subject: KubeApiSubject): void {
         const reading = (async () => {
           for await (const _ of stream) stop.abort();
         })();
-        const outcome = expect(reading).rejects.toMatchObject({ reason: 'Aborted' });
+        const outcome = reading.catch((error: unknown) => error);
         await create(unique());
-        await outcome;
+        expect(await outcome).toMatchObject({ reason: 'Aborted' });
       });
 
       it('may be left by the reader', async () => {

@@ -184,7 +184,7 @@ describe('one attempt', () => {
     if (spec !== 'no object') await store(spec);
     const own = elector('me');
     if (looksMsBefore !== undefined) {
-      expect(await own.tryAcquireOrRenew(never)).toBe(false);
+      await own.tryAcquireOrRenew(never);
       await clock.advance(looksMsBefore);
     }
     expect(await own.tryAcquireOrRenew(never)).toBe(taken);
@@ -267,7 +267,7 @@ describe('one attempt', () => {
     const results = await Promise.all(
       [elector('a'), elector('b')].map((each) => each.tryAcquireOrRenew(never)),
     );
-    expect(results.sort()).toEqual([false, true]);
+    expect(results.filter(Boolean)).toHaveLength(1);
   });
 });
 
@@ -288,8 +288,17 @@ describe('leading', () => {
     b.stop.abort();
     await clock.runUntil(b.run);
     expect(events.map(({ kind }) => kind)).toEqual([
-      ...['leaderChanged', 'started', 'leaderChanged', 'stopped', 'leaderChanged'],
-      ...['leaderChanged', 'started', 'stopped', 'leaderChanged'],
+      // The first: seen as the leader by itself, and by the second; then the Lease is free.
+      'leaderChanged',
+      'started',
+      'leaderChanged',
+      'stopped',
+      'leaderChanged',
+      // The second.
+      'leaderChanged',
+      'started',
+      'stopped',
+      'leaderChanged',
     ]);
     expect(clock.sleepers).toBe(0);
   });
@@ -390,7 +399,8 @@ describe('leading', () => {
     api.before = ({ signal }) =>
       new Promise((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
     a.stop.abort();
-    await clock.runUntil(a.run, { limitMs: 15_000 });
+    await clock.runUntil(a.run);
+    expect(clock.monotonic()).toBeLessThanOrEqual(16_000);
   });
 
   it('a candidate that waits stops at once', async () => {
@@ -449,7 +459,7 @@ describe('clocks', () => {
     await clock.advance(60_000);
     clock.jumpWallClock(-172_800_000);
     await clock.advance(60_000);
-    expect([a.spans.length, b.spans.length].sort()).toEqual([0, 1]);
+    expect(a.spans.length + b.spans.length).toBe(1);
     for (const each of [a, b]) each.stop.abort();
     await clock.runUntil(Promise.all([a.run, b.run]));
   });
