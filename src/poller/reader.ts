@@ -126,7 +126,8 @@ export class Reader {
       max: receive.max,
       // Always the full long poll, also while a window is open: the window's end closes the batch by itself, and what
       // the poll brings later begins the next one. Nothing waits for a poll, so none has to be cut short.
-      waitSeconds: WAIT_SECONDS,
+      // The first one does not wait: it shows at once whether the source can be read.
+      waitSeconds: this.#opened ? WAIT_SECONDS : 0,
       visibilitySeconds: visibility.receiveVisibilitySeconds(facts),
     };
     let records: readonly QueueRecord[];
