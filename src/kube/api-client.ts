@@ -190,12 +190,13 @@ export class ApiClient {
 
   /** Sends the request; a refused token is renewed once, since tokens are rotated under us. */
   async #send(request: Request): Promise<Answer> {
-    const credentials = await this.#options.access.credentials();
+    const { signal } = request.options;
+    const credentials = await untilAborted(this.#options.access.credentials(), signal);
     try {
       return await this.#attempt(request, credentials);
     } catch (error) {
       if (!isKubeError(error, 'Unauthorized')) throw error;
-      const renewed = await this.#options.access.credentials(true);
+      const renewed = await untilAborted(this.#options.access.credentials(true), signal);
       if (renewed.headers['authorization'] === credentials.headers['authorization']) throw error;
       return this.#attempt(request, renewed);
     }
@@ -259,6 +260,19 @@ export class ApiClient {
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
+  }
+}
+
+/** The promise, or a rejection as soon as the signal aborts: an exec plugin that hangs must not hold the call. */
+async function untilAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+  const aborted = Promise.withResolvers<never>();
+  const abort = (): void => aborted.reject(signal.reason);
+  signal.addEventListener('abort', abort, { once: true });
+  try {
+    signal.throwIfAborted();
+    return await Promise.race([promise, aborted.promise]);
+  } finally {
+    signal.removeEventListener('abort', abort);
   }
 }
 
