@@ -8,7 +8,7 @@ import type { HttpTargetConfig } from '../../src/targets/http-config.ts';
 import { MutableEndpoints, urlEndpoint, type EndpointSource } from '../../src/targets/http-endpoints.ts';
 import { connectBudgetMs, createHttpTarget, type HttpTarget } from '../../src/targets/http-target.ts';
 import { maxAnswerBytes } from '../../src/targets/http/answer.ts';
-import { maxConnectionAgeMs } from '../../src/targets/http/endpoint-pool.ts';
+import { maxConnectionAgeMs, passOverMs } from '../../src/targets/http/endpoint-pool.ts';
 import { makeCertificate } from '../support/certificates.ts';
 import { eventually } from '../support/eventually.ts';
 import { reply, startHttpSink, type SinkAnswer } from '../support/http-sink.ts';
@@ -451,7 +451,16 @@ describe('large answers', () => {
     expect(written).toBeLessThan(30 * 1024 * 1024);
   });
 
-  test('an answer byte by byte costs no more memory than its bytes', async () => {
+  test('one that declares more than the limit is not waited for', async () => {
+    await using server = await startRaw((socket) =>
+      socket.write(`HTTP/1.1 200 OK\r\ncontent-length: ${maxAnswerBytes + 1}\r\n\r\n`),
+    );
+    await using opened = open(server.url);
+    expect(await opened.call()).toMatchObject({ kind: 'failed', reason: 'ResponseInvalid', statusCode: 200 });
+    await eventually(() => server.open() === 0);
+  });
+
+  test('an answer in chunks of one byte is put together', async () => {
     const pieces = `1\r\n \r\n`.repeat(200_000);
     await using server = await startRaw((socket) =>
       socket.end(`HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n${pieces}2\r\n{}\r\n0\r\n\r\n`),
@@ -606,6 +615,25 @@ describe('connections', () => {
     expect(server.sockets).toHaveLength(1);
   });
 
+  test.each([
+    { answer: reply(429, 'x'.repeat(100_000)), kind: 'throttled', why: 'its body was longer than we read' },
+    {
+      answer: { kind: 'huge', bytes: maxAnswerBytes + 1 } as const,
+      kind: 'failed',
+      why: 'its body was too large',
+    },
+    { answer: { kind: 'garbage' } as const, kind: 'failed', why: 'it spoke no HTTP' },
+  ])('one that was given up is not used by the next call: $why', async ({ answer, kind }) => {
+    await using sink = await startHttpSink();
+    await using opened = open(sink.url);
+    for (let round = 1; round <= 3; round++) {
+      sink.answerNext(answer);
+      expect(await opened.call()).toMatchObject({ kind });
+      expect(await opened.call()).toMatchObject({ kind: 'delivered' });
+    }
+    expect(sink.requests).toHaveLength(6);
+  });
+
   test.each(['connection: close', 'keep-alive: timeout=1', 'keep-alive: timeout=0'])(
     '"%s" ends one after its call',
     async (header) => {
@@ -655,6 +683,66 @@ describe('endpoints of a Service', () => {
     expect([one.inFlight, two.inFlight]).toEqual([5, 5]);
     await opened.target.close();
     await Promise.all(calls);
+  });
+
+  test('one that is slow gets no more while another is free', async () => {
+    let hasHung = false;
+    const answer = (): SinkAnswer => {
+      if (hasHung) return reply(200);
+      hasHung = true;
+      return { kind: 'hang' };
+    };
+    await using one = await startHttpSink({ answer });
+    await using two = await startHttpSink({ answer });
+    const endpoints = new MutableEndpoints('');
+    endpoints.set([one, two].map(({ port }) => ({ host: '127.0.0.1', port })));
+    await using opened = open('http://orders.shop.svc', { endpoints });
+    const hanging = opened.call();
+    await eventually(() => one.inFlight + two.inFlight === 1);
+    for (let call = 0; call < 6; call++) expect(await opened.call()).toMatchObject({ kind: 'delivered' });
+    expect([one.requests.length, two.requests.length].sort((a, b) => a - b)).toEqual([1, 6]);
+    await opened.target.close();
+    await hanging;
+  });
+
+  test('one that refused a connection is left alone for a while, then tried again', async () => {
+    await using sink = await startHttpSink();
+    let tries = 0;
+    const resolver: Resolver = async (name) => {
+      if (name === 'dead') tries++;
+      return ['127.0.0.1'];
+    };
+    const endpoints = new MutableEndpoints('');
+    endpoints.set([
+      { host: 'dead', port: await closedPort() },
+      { host: 'live', port: sink.port },
+    ]);
+    await using opened = open('http://orders.shop.svc', { endpoints, resolver });
+    for (let call = 0; call < 10; call++) await opened.call();
+    expect(tries).toBe(1);
+    await opened.clock.advance(passOverMs);
+    for (let call = 0; call < 10; call++) await opened.call();
+    expect(tries).toBe(2);
+    expect(sink.requests).toHaveLength(20);
+  });
+
+  test('one that is gone from the list loses its idle connections', async () => {
+    // The hint keeps the connection far longer than the test waits.
+    const answer = (socket: Socket): void =>
+      void socket.write('HTTP/1.1 200 OK\r\ncontent-length: 0\r\nkeep-alive: timeout=600\r\n\r\n');
+    await using old = await startRaw(answer);
+    await using next = await startRaw(answer);
+    const endpoints = new MutableEndpoints('');
+    endpoints.set([{ host: '127.0.0.1', port: old.port }]);
+    await using opened = open('http://orders.shop.svc', { endpoints });
+    await opened.call();
+    expect(old.open()).toBe(1);
+    endpoints.set([{ host: '127.0.0.1', port: next.port }]);
+    await opened.call();
+    await eventually(() => old.open() === 0);
+    expect(next.open()).toBe(1);
+    await opened.target.close();
+    await eventually(() => next.open() === 0);
   });
 
   test('one that refuses connections is passed over within the same call', async () => {
@@ -773,6 +861,14 @@ describe('TLS', () => {
     await using sink = await startHttpSink({ tls });
     await using opened = open(origin(sink.port), { tls: ca });
     expect(await opened.call()).toMatchObject({ kind: 'delivered' });
+  });
+
+  test('a target that would rather speak HTTP/2 is spoken to in HTTP/1.1', async () => {
+    const ok = (socket: Socket): void => void socket.write('HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n');
+    await using raw = await startRaw(ok, { ...tls, ALPNProtocols: ['h2', 'http/1.1'] });
+    await using opened = open(origin(raw.port), { tls: ca });
+    expect(await opened.call()).toMatchObject({ kind: 'delivered' });
+    expect(raw.sockets[0]).toMatchObject({ alpnProtocol: 'http/1.1' });
   });
 
   test('an address is verified as an address', async () => {

@@ -47,7 +47,7 @@ export function makeCertificate(options: CertificateOptions): TestCertificate {
   return {
     name,
     key: privateKey,
-    keyPem: privateKey.export({ type: 'pkcs8', format: 'pem' }).toString(),
+    keyPem: privateKey.export({ type: 'pkcs8', format: 'pem' }),
     certPem: `-----BEGIN CERTIFICATE-----\n${base64}\n-----END CERTIFICATE-----\n`,
   };
 }

@@ -24,11 +24,17 @@ export class Connection {
   reused = false;
   /** The socket's first error: the peer's reset or TLS alert, before what follows from it. */
   firstError: Error | undefined;
-  gone = false;
   readonly #socket: Socket;
+  readonly #closed: Promise<void>;
+  #isGivenUp = false;
 
-  /** `origin` gives the `Host` header; `onGone` is called once. */
-  constructor(origin: string, socket: Socket, expiresAtMs: number, onGone: (connection: Connection) => void) {
+  /** `origin` gives the `Host` header; `onClosed` is called once, when the socket is closed. */
+  constructor(
+    origin: string,
+    socket: Socket,
+    expiresAtMs: number,
+    onClosed: (connection: Connection) => void,
+  ) {
     this.#socket = socket;
     this.expiresAtMs = expiresAtMs;
     let handedOver = false;
@@ -53,27 +59,35 @@ export class Connection {
       allowH2: false,
     });
     const end = (): void => {
-      if (this.gone) return;
-      this.gone = true;
-      onGone(this);
+      this.#isGivenUp = true;
       void this.client.destroy();
     };
     socket.on('error', (error) => {
       this.firstError ??= error;
     });
-    socket.once('close', end);
+    // Not `socket.closed`, which is true as soon as closing has begun.
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#closed = promise;
+    socket.once('close', () => {
+      end();
+      onClosed(this);
+      resolve();
+    });
     this.client.on('connectionError', end);
+  }
+
+  /** True from the moment at which it is given up or lost, even while its socket still closes. */
+  get gone(): boolean {
+    return this.#isGivenUp || this.#socket.destroyed;
   }
 
   /** Ends it at once; resolves when the socket is closed. */
   async destroy(): Promise<void> {
-    const closed = this.#socket.closed
-      ? Promise.resolve()
-      : new Promise<void>((resolve) => this.#socket.once('close', () => resolve()));
+    this.#isGivenUp = true;
     // The client ends its calls and its socket; the socket's own end is for a client that never took it.
     const ended = this.client.destroy();
     this.#socket.destroy();
     await ended;
-    await closed;
+    await this.#closed;
   }
 }

@@ -2,7 +2,7 @@ import { Duplex } from 'node:stream';
 import type { Socket } from 'node:net';
 import { describe, expect, test } from 'vitest';
 import { MutableEndpoints, urlEndpoint } from '../../../src/targets/http-endpoints.ts';
-import { brokenOutcome } from '../../../src/targets/http/answer.ts';
+import { BodyBuffer, brokenOutcome } from '../../../src/targets/http/answer.ts';
 import { Connection } from '../../../src/targets/http/connection.ts';
 import { chooseEndpoint, EndpointPool } from '../../../src/targets/http/endpoint-pool.ts';
 import { exchange } from '../../../src/targets/http/exchange.ts';
@@ -53,6 +53,22 @@ describe('how far a call came', () => {
     expect(await send(socket)).toMatchObject({ kind: 'broken', error: alert });
   });
 
+  test('a reset is no end of a body that only the connection ends', async () => {
+    const answer = (end: (socket: Duplex) => void) =>
+      send(
+        aSocket((socket) => {
+          socket.push('HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n\r\n{}');
+          setImmediate(() => end(socket));
+        }),
+      );
+    const reset = Object.assign(new Error('read ECONNRESET'), { code: 'ECONNRESET' });
+    expect(await answer((socket) => socket.push(null))).toMatchObject({ kind: 'answered' });
+    expect(await answer((socket) => socket.destroy(reset))).toMatchObject({
+      kind: 'broken',
+      head: { statusCode: 200 },
+    });
+  });
+
   test('a call whose signal has aborted sends nothing', async () => {
     let hasWritten = false;
     const socket = aSocket(() => {
@@ -63,6 +79,25 @@ describe('how far a call came', () => {
     expect(result).toEqual({ kind: 'aborted' });
     expect(hasWritten).toBe(false);
     expect(socket.destroyed).toBe(true);
+  });
+});
+
+describe('the bytes of an answer', () => {
+  test('are put together in order, however they come', () => {
+    const body = new BodyBuffer();
+    const whole = Buffer.from(Array.from({ length: 70_000 }, (_, index) => index % 251));
+    for (let at = 0, size = 1; at < whole.length; at += size, size = (size * 7) % 4099) {
+      body.append(whole.subarray(at, at + size));
+    }
+    expect(Buffer.compare(body.view(), whole)).toBe(0);
+  });
+
+  test('keep none of the memory that their pieces came in', () => {
+    const body = new BodyBuffer();
+    const read = Buffer.alloc(65_536, 'x');
+    body.append(read.subarray(0, 1));
+    expect(body.view().buffer).not.toBe(read.buffer);
+    expect(body.view().buffer.byteLength).toBeLessThan(read.length);
   });
 });
 
