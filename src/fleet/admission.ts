@@ -6,7 +6,7 @@
  * (`api/class-rules.ts`), so the two cannot disagree for longer than their caches do.
  */
 import { completeArn } from '../api/arn.ts';
-import { admit, placeOf, type Admitted } from '../api/class-rules.ts';
+import { admit, chooseClass, placeOf, type Admitted } from '../api/class-rules.ts';
 import type { MappingClass } from '../api/class.ts';
 import type { EventSourceMapping } from '../api/mapping.ts';
 import { pauseScope } from '../api/meta.ts';
@@ -89,7 +89,8 @@ function countSources({ mappings, classes }: World): ReadonlyMap<string, number>
 
 function sourceOf(mapping: EventSourceMapping, classes: readonly MappingClass[]): string {
   const arn = mapping.spec.eventSourceARN ?? '';
-  const named = classes.find(({ metadata }) => metadata.name === mapping.spec.className);
-  const completion = completeArn(arn, placeOf(mapping, named));
+  const mappingClass = chooseClass(mapping.spec.className, classes);
+  const place = placeOf(mapping, mappingClass.kind === 'denied' ? undefined : mappingClass);
+  const completion = completeArn(arn, place);
   return completion.kind === 'complete' ? completion.text : arn;
 }
