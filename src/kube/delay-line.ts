@@ -26,6 +26,11 @@ export class DelayLine {
     return this.#current.size;
   }
 
+  /** Entries in memory, dead ones included; at most about twice `size`. */
+  get footprint(): number {
+    return this.#heap.length;
+  }
+
   /** The key comes out after `delayMs`, unless it is already due earlier. */
   put(key: string, delayMs: number): void {
     const dueMs = this.#clock.monotonic() + delayMs;

@@ -338,6 +338,23 @@ describe('leading', () => {
     await clock.runUntil(a.run);
   });
 
+  it('counts from when a renewal was sent, not from when its answer came', async () => {
+    const a = candidate('a');
+    await clock.advance(1000);
+    api.before = ({ verb }) => (verb === 'update' ? clock.sleep(3000) : undefined);
+    await clock.advance(5000);
+    // Sent at 2 s, answered at 5 s; the next is on its way.
+    api.before = () => {
+      throw fail('ConnectionFailed', 0, 'refused');
+    };
+    await clock.advance(5999);
+    expect(a.elector.leads()).toBe(true);
+    await clock.advance(1);
+    expect(a.elector.leads()).toBe(false);
+    a.stop.abort();
+    await clock.runUntil(a.run);
+  });
+
   it('stops at once when the Lease is seen to be another’s', async () => {
     const a = candidate('a');
     await clock.advance(5000);

@@ -231,12 +231,16 @@ describe('after a failure', () => {
   it('starts over without pages when a page token has expired', async () => {
     for (let index = 0; index < 600; index++) await create(`item-${index}`);
     let pages = 0;
-    api.before = ({ verb }) => {
-      if (verb === 'list' && ++pages === 2) api.compact();
+    api.before = async ({ verb }) => {
+      if (verb !== 'list' || ++pages !== 2) return;
+      // Of the first page, and so known from there.
+      await remove('item-0');
+      api.compact();
     };
     await start();
     expect(await reflector.synced).toBe(true);
-    expect(reflector.size).toBe(600);
+    expect(reflector.size).toBe(599);
+    expect(reflector.get('n', 'item-0')).toBeUndefined();
     expect(requests('list').map(({ query }) => [query['limit'], query['continue'] !== undefined])).toEqual([
       [500, false],
       [500, true],
@@ -289,13 +293,29 @@ describe('after a failure', () => {
   });
 
   it('does not ask in a loop when watches end at once', async () => {
-    await start();
-    api.before = ({ verb }) => {
-      if (verb === 'watch') queueMicrotask(() => queueMicrotask(() => api.endWatches()));
-    };
-    api.endWatches();
+    let watches = 0;
+    await start({
+      api: {
+        list: (path, options) => api.list(path, options),
+        watch: () => {
+          watches++;
+          return Promise.resolve((async function* () {})());
+        },
+      },
+    });
     await clock.advance(60_000);
-    expect(requests('watch').length).toBeLessThan(40);
+    expect(watches).toBeGreaterThan(10);
+    expect(watches).toBeLessThan(40);
+  });
+
+  it('does not ask in a loop when a list says `Expired` at once', async () => {
+    api.before = ({ verb }) => {
+      if (verb === 'list') throw fail('Expired', 410, 'a server that answers strangely');
+    };
+    await start();
+    await clock.advance(60_000);
+    expect(requests('list').length).toBeGreaterThan(10);
+    expect(requests('list').length).toBeLessThan(40);
   });
 
   it('forgets past failures once something comes', async () => {

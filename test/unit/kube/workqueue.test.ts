@@ -155,6 +155,7 @@ describe('shutting down', () => {
     const drain = queue.shutDown().then(() => {
       drained = true;
     });
+    expect(queue.snapshot().delayed).toBe(0);
     queue.add('d');
     queue.addAfter('e', 1);
     queue.addRateLimited('f');
