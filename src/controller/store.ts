@@ -6,7 +6,7 @@ export interface MappingStore {
   get(key: string): EventSourceMapping | undefined;
   /**
    * Replaces the whole status and nothing else. Resolves when it is stored, or when the mapping is gone; throws when
-   * it is another one of the same name.
+   * somebody else has changed it since it was read, or it is another one of the same name.
    */
   writeStatus(
     mapping: EventSourceMapping,

@@ -47,8 +47,11 @@ export class KubeMappingStore implements MappingStore {
     status: NonNullable<EventSourceMapping['status']>,
     signal: AbortSignal,
   ): Promise<void> {
+    // A finalizer that this pass has stored makes a newer version of what the pass has read, and no other change.
+    const written = this.#written.get(keyOf(mapping));
+    const current = written !== undefined && isNewer(written, mapping) ? written : mapping;
     try {
-      this.#remember(await applyStatus(this.#api, eventSourceMappings, mapping, status, signal));
+      this.#remember(await applyStatus(this.#api, eventSourceMappings, current, status, signal));
     } catch (error) {
       if (!isKubeError(error, 'NotFound')) throw error;
     }
