@@ -96,6 +96,8 @@ export function clusterCache(options: ClusterCacheOptions): ClusterCache {
     resource: leases,
     namespaces: [namespace],
     labelSelector: labels.pool,
+    // It has no Lease of its own among them: a fleet that died as a whole would be silence only.
+    silenceMs: 10_000,
     onChange: (change) => live.take(change),
   });
   const live = new LiveMembers({
