@@ -2,6 +2,8 @@
  * What a command of the `sluice` binary is. A command gets everything from outside through `Io`, so a test can run
  * it in process; only `main.ts` knows the real process.
  */
+import type { Options } from './config.ts';
+
 export interface Io {
   readonly stdin: AsyncIterable<Uint8Array | string>;
   /** Writes text; resolves when the reader can take more, so long output keeps a bounded buffer. */
@@ -22,6 +24,8 @@ export interface Command {
   readonly summary: string;
   /** Full help text with examples, ending in a newline. */
   readonly help: string;
+  /** Its options, where it parses them by `config.ts`; the reference pages show them. */
+  readonly options?: Options;
   /** Runs the command and resolves with the exit code. Throws `UsageError` for a wrong command line. */
   readonly run: (argv: readonly string[], io: Io) => Promise<number>;
 }

@@ -1,9 +1,11 @@
 /**
  * Configuration: one table of options per command, read from flags, environment and a file, in this order of
- * precedence, and parsed once. Help text follows the table, so it cannot differ from what is accepted.
+ * precedence, and parsed once. Help text and reference page follow the table, so they cannot differ from what is
+ * accepted.
  *
- * Environment names are `SLUICE_` and the flag in capitals (`--state-dir` is `SLUICE_STATE_DIR`); keys of the file
- * (`--config FILE`, YAML or JSON) are the flag in camelCase (`stateDir`). Unknown flags and unknown keys are errors.
+ * Environment names are `SLUICE_` and the flag in capitals (`--state-dir` is `SLUICE_STATE_DIR`); an empty variable
+ * counts as unset. Keys of the file (`--config FILE`, YAML or JSON) are the flag in camelCase (`stateDir`). Unknown
+ * flags and unknown keys are errors.
  */
 import { parseArgs } from 'node:util';
 import { readFile } from 'node:fs/promises';
@@ -11,6 +13,7 @@ import { parse as parseYaml } from 'yaml';
 import { z } from 'zod';
 import { messageOf } from '../lib/errors.ts';
 import { UsageError } from './command.ts';
+import { choiceType } from './option-types.ts';
 
 /** One option. The zod type turns the text of a flag or variable, or the value from the file, into what code uses. */
 export interface Option<T = unknown> {
@@ -27,33 +30,6 @@ export interface Option<T = unknown> {
 export type Options = Readonly<Record<string, Option>>;
 export type Values<O extends Options> = { readonly [K in keyof O]: z.output<O[K]['type']> };
 
-const camel = (flag: string): string =>
-  flag.replaceAll(/-([a-z])/g, (_, letter: string) => letter.toUpperCase());
-const variable = (flag: string): string => `SLUICE_${flag.replaceAll('-', '_').toUpperCase()}`;
-
-/** A switch: present or absent as a flag; `true` or `false` elsewhere. */
-export const switchType = z
-  .union([z.boolean(), z.enum(['true', 'false'])])
-  .optional()
-  .transform((value) => value === true || value === 'true');
-
-/** A whole number between bounds, with a default. */
-export function integerType(min: number, max: number, initial: number): z.ZodType<number> {
-  return z
-    .union([z.number(), z.string().regex(/^-?\d+$/, 'must be a whole number')])
-    .transform(Number)
-    .pipe(z.number().int().min(min).max(max))
-    .optional()
-    .transform((value) => value ?? initial);
-}
-
-/** Words of a list given as `a,b`, as repeated flags, or as a YAML list. */
-export const listType = z
-  .union([z.string(), z.array(z.string())])
-  .optional()
-  .transform((value) => (value === undefined ? [] : [value].flat().flatMap((part) => part.split(','))))
-  .transform((words) => words.map((word) => word.trim()).filter((word) => word !== ''));
-
 /** Options of every command that runs for long. */
 export const commonOptions = {
   config: {
@@ -62,11 +38,18 @@ export const commonOptions = {
     help: 'Read options from a YAML or JSON file; flags and environment win.',
   },
   'log-level': {
-    type: z.enum(['debug', 'info', 'warn', 'error']).default('info'),
+    type: choiceType(['debug', 'info', 'warn', 'error'], 'info'),
     value: 'LEVEL',
     help: 'Least severe level that is logged: debug, info, warn or error. Default info.',
   },
 } as const satisfies Options;
+
+/** Key of an option in the file. */
+export const fileKey = (flag: string): string =>
+  flag.replaceAll(/-([a-z])/g, (_, letter: string) => letter.toUpperCase());
+
+/** Name of an option in the environment. */
+export const variable = (flag: string): string => `SLUICE_${flag.replaceAll('-', '_').toUpperCase()}`;
 
 /**
  * Parses a command line against its table. `positionals` says how many free words are allowed.
@@ -82,27 +65,40 @@ export async function parseOptions<O extends Options>(
   if (parsed.positionals.length > positionals) {
     throw new UsageError(`unexpected argument \`${parsed.positionals[positionals] ?? ''}\``);
   }
-  const file = typeof parsed.values['config'] === 'string' ? parsed.values['config'] : env['SLUICE_CONFIG'];
-  const fromFile =
-    file === undefined || options['config'] === undefined ? {} : await readConfigFile(file, options);
+  const fromEnv = (flag: string): string | undefined => env[variable(flag)] || undefined;
+  const named = options['config'] === undefined ? undefined : (parsed.values['config'] ?? fromEnv('config'));
+  const file =
+    typeof named === 'string' ? { name: named, values: await readConfigFile(named, options) } : undefined;
   const values: Record<string, unknown> = {};
   for (const [flag, option] of Object.entries(options)) {
-    const [raw, where] = first(
+    const key = fileKey(flag);
+    const [raw, where] = firstOf(
       [parsed.values[flag], `\`--${flag}\``],
-      [env[variable(flag)], `environment variable \`${variable(flag)}\``],
-      [fromFile[camel(flag)], `\`${camel(flag)}\` in ${file ?? ''}`],
+      [fromEnv(flag), `the environment variable \`${variable(flag)}\``],
+      [file?.values[key], `\`${key}\` in ${file?.name ?? ''}`],
     );
-    const result = option.type.safeParse(raw);
-    if (!result.success) {
-      const found = raw === undefined ? 'is required' : `found ${JSON.stringify(raw)}`;
-      throw new UsageError(
-        `${where || `\`--${flag}\``}: ${found}: ${result.error.issues[0]?.message ?? 'invalid'}`,
-      );
-    }
-    values[flag] = result.data;
+    values[flag] = valueOf(option, flag, raw, where);
   }
   // The loop above parsed one entry per key of `O` with that key's own type.
   return { values: values as Values<O>, positionals: parsed.positionals };
+}
+
+function valueOf(option: Option, flag: string, raw: unknown, where: string): unknown {
+  const result = option.type.safeParse(raw, { error: wording });
+  if (result.success) return result.data;
+  if (raw === undefined) throw new UsageError(`\`--${flag}\` must be set, or \`${variable(flag)}\``);
+  const rule = result.error.issues[0]?.message ?? 'must be valid';
+  throw new UsageError(`${where} ${rule}; found ${JSON.stringify(raw)}`);
+}
+
+/** What zod finds, in the words of this program; types with words of their own keep them. */
+function wording(issue: z.core.$ZodRawIssue): string | undefined {
+  if (issue.code === 'invalid_type')
+    return `must be ${issue.expected === 'string' ? 'text, in quotes if it looks like a number' : `a ${issue.expected}`}`;
+  if (issue.code === 'invalid_value') return `must be one of ${issue.values.map(String).join(', ')}`;
+  if (issue.code === 'too_small') return `must have at least ${issue.minimum} characters`;
+  if (issue.code === 'too_big') return `must have at most ${issue.maximum} characters`;
+  return undefined;
 }
 
 function parseFlags(
@@ -126,7 +122,11 @@ function parseFlags(
       ),
     });
   } catch (error) {
-    throw new UsageError(messageOf(error).split('. To specify')[0] ?? messageOf(error));
+    const message = messageOf(error);
+    const unknown = /^Unknown option '([^']*)'/.exec(message)?.[1];
+    if (unknown === undefined) throw new UsageError(message.replace(/^O/, 'o').split('\n')[0] ?? message);
+    const allowed = Object.keys(options).map((flag) => `--${flag}`);
+    throw new UsageError(`unknown flag \`${unknown}\`; allowed: ${allowed.join(', ')}`);
   }
 }
 
@@ -139,19 +139,18 @@ async function readConfigFile(file: string, options: Options): Promise<Record<st
   }
   const record = z.record(z.string(), z.unknown()).safeParse(content ?? {});
   if (!record.success) throw new UsageError(`the configuration file ${file} must hold a map of options`);
-  const known = new Set(Object.keys(options).map(camel));
+  // A file that names another one would be read by nobody.
+  const known = new Set(Object.keys(options).map(fileKey)).difference(new Set(['config']));
   for (const key of Object.keys(record.data)) {
     if (!known.has(key)) {
-      throw new UsageError(
-        `unknown option \`${key}\` in ${file}; allowed: ${[...known].toSorted().join(', ')}`,
-      );
+      throw new UsageError(`unknown option \`${key}\` in ${file}; allowed: ${[...known].join(', ')}`);
     }
   }
   return record.data;
 }
 
-function first(...candidates: readonly [unknown, string][]): readonly [unknown, string] {
-  return candidates.find(([value]) => value !== undefined) ?? [undefined, ''];
+function firstOf(...candidates: readonly (readonly [unknown, string])[]): readonly [unknown, string] {
+  return candidates.find(([value]) => value !== undefined && value !== null) ?? [undefined, ''];
 }
 
 /** The options part of a help text. */

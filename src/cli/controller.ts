@@ -31,7 +31,8 @@ import { exportWorkQueue, narrateKube } from '../telemetry/narrate-kube.ts';
 import { classBook } from './class-book.ts';
 import { clusterCache } from './cluster-cache.ts';
 import { exitCodes, UsageError, type Command, type Io } from './command.ts';
-import { commonOptions, integerType, listType, optionsHelp, parseOptions, type Options } from './config.ts';
+import { commonOptions, optionsHelp, parseOptions, type Options } from './config.ts';
+import { addressType, choiceType, integerType, listType, objectNameType } from './option-types.ts';
 import { awsFromEnv } from './engine.ts';
 import { managedBackend } from './managed.ts';
 import { ReconcileLoop } from './reconcile-loop.ts';
@@ -46,7 +47,7 @@ const options = {
     help: 'Name of this cluster, unique among those that share AWS accounts; part of tags and external ids. Required.',
   },
   namespace: {
-    type: z.string().min(1).max(63).optional(),
+    type: objectNameType.optional(),
     value: 'NAME',
     help: 'Namespace of Leases and reports. Default: that of the kubeconfig context or of the pod.',
   },
@@ -67,12 +68,12 @@ const options = {
     help: "This process in leader election and Events. Default: the host's name and a random part.",
   },
   'metrics-address': {
-    type: z.string().default(':8080'),
+    type: addressType(':8080'),
     value: 'HOST:PORT',
     help: 'Where /metrics, /healthz and /readyz listen. Default `:8080`.',
   },
   'leader-elect': {
-    type: z.enum(['true', 'false']).default('true'),
+    type: choiceType(['true', 'false'], 'true'),
     value: 'BOOL',
     help: 'Work only while holding the Lease `sluice-controller`: true or false. Default true.',
   },
@@ -125,6 +126,7 @@ Options:
 ${optionsHelp(options)}
 Exit status: 0 after SIGTERM, 1 when leadership was lost or the cluster cannot be reached at the start.
 `,
+  options,
   run: runController,
 };
 

@@ -12,13 +12,14 @@ import { systemClock } from '../lib/clock.ts';
 import { messageOf, never, SluiceError } from '../lib/errors.ts';
 import { createLog } from '../telemetry/log.ts';
 import { exitCodes, type Command, type Io } from './command.ts';
-import { integerType, optionsHelp, parseOptions, switchType, type Options } from './config.ts';
+import { optionsHelp, parseOptions, type Options } from './config.ts';
+import { integerType, switchType } from './option-types.ts';
 import { startConsumer, type Route } from './demo/consumer.ts';
 import { Ledger, type Totals } from './demo/ledger.ts';
 import { produce, type Line, type Message } from './demo/producer.ts';
 import { plainLine, progress, table, type Row } from './demo/view.ts';
 import { readManifests } from './run-files.ts';
-import { parseServices, startLocal } from './run.ts';
+import { parseServices, startLocal } from './local.ts';
 
 const options = {
   duration: {
@@ -54,6 +55,7 @@ Examples:
 
 Options:
 ${optionsHelp(options)}`,
+  options,
   run: runDemo,
 };
 
@@ -126,7 +128,7 @@ async function runDemo(argv: readonly string[], io: Io): Promise<number> {
   }
   const elapsedMs = clock.monotonic() - startMs;
   show(elapsedMs, rows());
-  const result = summarize(ledgers, elapsedMs);
+  const result = summarize(ledgers, elapsedMs, io.signal.aborted);
   if (values.json) {
     await io.out(`${JSON.stringify(result)}\n`);
   } else {
@@ -299,7 +301,7 @@ function viewer(
 
 type Result = ReturnType<typeof summarize>;
 
-function summarize(ledgers: Readonly<Record<string, Ledger>>, elapsedMs: number) {
+function summarize(ledgers: Readonly<Record<string, Ledger>>, elapsedMs: number, stopped: boolean) {
   const totals = Object.entries(ledgers).map(([mapping, ledger]) => [mapping, ledger.totals()] as const);
   const sum = (of: (one: Totals) => number): number => totals.reduce((all, [, one]) => all + of(one), 0);
   return {
@@ -308,7 +310,9 @@ function summarize(ledgers: Readonly<Record<string, Ledger>>, elapsedMs: number)
     filtered: sum((one) => one.filtered),
     failed: sum((one) => one.failed),
     retried: sum((one) => one.retried),
-    lost: sum((one) => one.missing),
+    // Of a demo that was stopped early, what is missing was still on its way.
+    lost: stopped ? 0 : sum((one) => one.missing),
+    undelivered: stopped ? sum((one) => one.missing) : 0,
     duplicates: sum((one) => one.duplicates),
     leaked: sum((one) => one.leaked),
     outOfOrder: sum((one) => one.outOfOrder),
@@ -321,7 +325,7 @@ function endText(result: Result): string {
   return `
 Done after ${result.seconds} s: ${result.produced} messages sent, ${result.delivered} delivered, ${result.filtered} filtered out,
 ${result.failed} refused by the consumer and ${result.retried} of these delivered later,
-${result.lost} lost, ${result.duplicates} duplicates, ${result.outOfOrder} out of order.
+${result.lost} lost, ${result.duplicates} duplicates, ${result.outOfOrder} out of order${result.undelivered > 0 ? `; ${result.undelivered} not delivered yet when you stopped it` : ''}.
 
 Try next:
   npx sluice run -f examples/sqs-http/mapping.yaml --service orders-consumer=127.0.0.1:8080   (with your AWS profile)

@@ -21,7 +21,8 @@ import { systemResolver } from '../targets/http/dial.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import { narrateInsight, narratePoller, type Subject } from '../telemetry/narrate-poller.ts';
-import { integerType, type Options, type Values } from './config.ts';
+import { type Options, type Values } from './config.ts';
+import { integerType } from './option-types.ts';
 
 export const engineOptions = {
   'buffer-mib': {

@@ -9,7 +9,8 @@ import { explainPattern, explanationLines, type PatternExplanation } from '../fi
 import { compileFilterCriteria } from '../filter/filter-criteria.ts';
 import { messageOf } from '../lib/errors.ts';
 import { UsageError, exitCodes, type Command, type Io } from './command.ts';
-import { optionsHelp, parseOptions, switchType, type Options } from './config.ts';
+import { optionsHelp, parseOptions, type Options } from './config.ts';
+import { choiceType, switchType } from './option-types.ts';
 import { runFilterBatch } from './filter-batch.ts';
 import { filterSources, parseFilterSource, readFilterEvent, type FilterSource } from './filter-event.ts';
 
@@ -38,7 +39,7 @@ const options = {
     help: `What the event is: ${filterSources.join(' or ')}. Default raw, or sqs for a mapping of an SQS queue.`,
   },
   output: {
-    type: z.enum(['text', 'json']).default('text'),
+    type: choiceType(['text', 'json'], 'text'),
     value: 'FORMAT',
     short: 'o',
     help: 'text or json. Default text.',
@@ -70,6 +71,7 @@ Examples:
   sluice filter -f mapping.yaml --event record.json -o json
   sluice filter --batch < questions.jsonl
 `,
+  options,
   async run(argv, io) {
     const { values } = await parseOptions(options, argv, io.env);
     if (values.batch) {

@@ -29,7 +29,8 @@ import { createLog } from '../telemetry/log.ts';
 import { Metrics } from '../telemetry/metrics.ts';
 import { narrateKube } from '../telemetry/narrate-kube.ts';
 import { exitCodes, type Command, type Io } from './command.ts';
-import { commonOptions, integerType, listType, optionsHelp, parseOptions, type Options } from './config.ts';
+import { commonOptions, optionsHelp, parseOptions, type Options } from './config.ts';
+import { addressType, integerType, ipType, listType, objectName, objectNameType } from './option-types.ts';
 import { awsFromEnv, createEngine, engineOptions, engineSettings } from './engine.ts';
 import { sluiceVersion } from './version.ts';
 
@@ -41,17 +42,17 @@ const options = {
     help: 'Name of this cluster, unique among those that share AWS accounts; part of tags and external ids. Required.',
   },
   pool: {
-    type: z.string().min(1).max(63).default('default'),
+    type: objectNameType.optional().transform((name) => name ?? 'default'),
     value: 'NAME',
     help: 'Pool of MappingClasses that this member serves. Default `default`.',
   },
   member: {
-    type: z.string().min(1).max(253).optional(),
+    type: objectNameType.optional(),
     value: 'NAME',
     help: "This member's identity, unique in the namespace. Default: the host's name, which in a pod is the pod's.",
   },
   namespace: {
-    type: z.string().min(1).max(63).optional(),
+    type: objectNameType.optional(),
     value: 'NAME',
     help: 'Namespace of Leases and reports. Default: that of the kubeconfig context or of the pod.',
   },
@@ -72,7 +73,7 @@ const options = {
     help: 'UID of the pod `--member`: its Lease and report are then removed with it.',
   },
   'metrics-address': {
-    type: z.string().default(':8080'),
+    type: addressType(':8080'),
     value: 'HOST:PORT',
     help: 'Where /metrics, /healthz and /readyz listen. Default `:8080`.',
   },
@@ -87,7 +88,7 @@ const options = {
     help: 'How long outstanding long polls may end by themselves after SIGTERM: one that is cut off can hide a message until its visibility ends. Default 20.',
   },
   'endpoint-address-override': {
-    type: z.string().optional(),
+    type: ipType.optional(),
     value: 'IP',
     help: 'Reach the endpoints of all Services at this address: for test clusters without a pod network.',
   },
@@ -108,6 +109,7 @@ Examples:
 
 Options:
 ${optionsHelp(options)}`,
+  options,
   run: runPoller,
 };
 
@@ -120,7 +122,7 @@ async function runPoller(argv: readonly string[], io: Io): Promise<number> {
   const version = sluiceVersion();
   const clock = systemClock;
   const random = Math.random;
-  const member = values.member ?? hostname();
+  const member = values.member ?? objectName(hostname());
   const { pool } = values;
   const log = createLog(values['log-level'], (line) => void io.out(line), { component: 'poller', member });
   const metrics = new Metrics({ processMetrics: true });
@@ -279,8 +281,9 @@ async function runPoller(argv: readonly string[], io: Io): Promise<number> {
     recompute = () => {
       if (pending || io.signal.aborted || !announced) return;
       pending = true;
-      // A list of a thousand objects is one change.
-      void clock.sleep(20, background.signal).then(() => {
+      tasks.run(async () => {
+        // A list of a thousand objects is one change.
+        await clock.sleep(20, io.signal);
         pending = false;
         if (!io.signal.aborted) engine.set(works());
       });

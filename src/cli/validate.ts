@@ -9,7 +9,8 @@ import { problemText, validateText, type Problem, type ValidatedDocument } from 
 import { maximumTextLength } from '../api/yaml.ts';
 import { messageOf } from '../lib/errors.ts';
 import { UsageError, exitCodes, type Command, type Io } from './command.ts';
-import { optionsHelp, parseOptions, switchType, type Options } from './config.ts';
+import { optionsHelp, parseOptions, type Options } from './config.ts';
+import { choiceType, switchType } from './option-types.ts';
 import { patternProblem } from './run-files.ts';
 
 const options = {
@@ -25,7 +26,7 @@ const options = {
   },
   recursive: { type: switchType, short: 'R', help: 'Also read the folders in a folder.' },
   output: {
-    type: z.enum(['text', 'json']).default('text'),
+    type: choiceType(['text', 'json'], 'text'),
     value: 'FORMAT',
     short: 'o',
     help: 'text or json. Default text.',
@@ -53,6 +54,7 @@ Examples:
   sluice validate -R -f deploy/ -o json
   kubectl kustomize . | sluice validate -f -
 `,
+  options,
   async run(argv, io) {
     const { values } = await parseOptions(options, argv, io.env);
     if (values.filename.length === 0)

@@ -34,7 +34,7 @@ export interface ServiceFollower {
 }
 
 export interface SecretReader {
-  /** The decoded data of a Secret. Throws `SluiceError` with reason `SecretNotFound` or `SecretInvalid`. */
+  /** The decoded data of a Secret. Throws `SluiceError` with a documented reason, such as `SecretNotFound`. */
   read(namespace: string, name: string, signal: AbortSignal): Promise<Readonly<Record<string, string>>>;
 }
 

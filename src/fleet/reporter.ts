@@ -1,12 +1,14 @@
 /**
  * Writes this member's report when something in it has changed: at once after a quiet time, then at most once per
  * interval, so that a burst of changes is one write. A failed write is repeated with back-off until it succeeds or the
- * member stops; meanwhile mappings run on, since a report is for people and status, never for delivery.
+ * member stops; meanwhile mappings run on, since a report is for people and status, never for delivery. Now and then
+ * it is written although it has not changed, in case that somebody deleted it: the same again changes nothing.
  */
 import type { ReportBody } from '../api/report.ts';
 import { backoffMs, type BackoffPolicy } from '../lib/backoff.ts';
 import type { Clock } from '../lib/clock.ts';
 import { messageOf } from '../lib/errors.ts';
+import { anySignal } from '../lib/lifecycle.ts';
 import type { Random } from '../lib/random.ts';
 import type { ReportStore } from './ports.ts';
 
@@ -22,6 +24,7 @@ export interface ReporterDeps {
 
 const RETRY: BackoffPolicy = { initialMs: 500, factor: 2, maxMs: 15_000, jitter: 0.3 };
 const REMOVE_TIMEOUT_MS = 5000;
+const REWRITE_MS = 5 * 60_000;
 
 export class Reporter {
   readonly #deps: ReporterDeps;
@@ -40,7 +43,6 @@ export class Reporter {
   /** Writes until the signal aborts, then takes the report away. Never rejects. */
   async run(signal: AbortSignal): Promise<void> {
     const { clock, random, store, build, onFailure, intervalMs } = this.#deps;
-    signal.addEventListener('abort', () => this.#changed.resolve(), { once: true });
     let failures = 0;
     while (!signal.aborted) {
       this.#changed = Promise.withResolvers<void>();
@@ -63,7 +65,11 @@ export class Reporter {
         if (JSON.stringify(build()) !== this.#written) continue;
       }
       if (signal.aborted) break;
-      await this.#changed.promise;
+      const changed = new AbortController();
+      const rewrite = clock.sleep(REWRITE_MS, anySignal(signal, changed.signal));
+      // Whoever is first: a change, the abort, or the time to write all the same.
+      await Promise.race([this.#changed.promise.then(() => changed.abort()), rewrite]);
+      if (!changed.signal.aborted) this.#written = undefined;
     }
     await this.#remove();
   }

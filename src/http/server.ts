@@ -23,31 +23,28 @@ export interface HttpServer extends AsyncDisposable {
   readonly url: string;
 }
 
-/** Splits `host:port`, `:port` or `[::]:port`. */
-export function parseListenAddress(address: string): {
-  readonly host: string | undefined;
-  readonly port: number;
-} {
+/** Splits `host:port`, `:port` or `[::]:port`; undefined for any other text. */
+export function parseListenAddress(
+  address: string,
+): { readonly host: string | undefined; readonly port: number } | undefined {
   const match = /^(?:\[([^\]]+)\]|([^:]*)):(\d{1,5})$/.exec(address);
   const port = Number(match?.[3]);
-  if (match === null || port > 65_535) {
-    throw new SluiceError(
-      'InvalidConfig',
-      `listen address must be HOST:PORT or :PORT, found ${JSON.stringify(address)}`,
-      never,
-    );
-  }
+  if (match === null || port > 65_535) return undefined;
   const host = match[1] ?? match[2];
   return { host: host === '' ? undefined : host, port };
 }
 
 /** Starts to listen; rejects when the address is taken. */
 export async function startHttpServer(deps: HttpDeps, address: string): Promise<HttpServer> {
-  const { host, port } = parseListenAddress(address);
+  const { host, port } = parseListenAddress(address) ?? cannotListen(address, 'it is not HOST:PORT');
   const server = createServer((request, response) => {
     const answer = (status: number, type: string, body: string): void => {
       response
-        .writeHead(status, { 'content-type': type, 'cache-control': 'no-store' })
+        .writeHead(status, {
+          'content-type': type,
+          'cache-control': 'no-store',
+          ...(status === 405 ? { allow: 'GET, HEAD' } : {}),
+        })
         .end(request.method === 'HEAD' ? undefined : body);
     };
     const probe = (result: Probe): void =>
@@ -56,7 +53,8 @@ export async function startHttpServer(deps: HttpDeps, address: string): Promise<
       answer(405, 'text/plain; charset=utf-8', 'only GET\n');
       return;
     }
-    switch (request.url?.split('?')[0]) {
+    const path = (request.url ?? '').replace(/\?.*/s, '');
+    switch (path) {
       case '/metrics':
         deps.metrics().then(
           (text) => answer(200, 'text/plain; version=0.0.4; charset=utf-8', text),
@@ -79,7 +77,9 @@ export async function startHttpServer(deps: HttpDeps, address: string): Promise<
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
     server.listen(port, host, () => resolve());
-  });
+  }).catch((error: unknown) => cannotListen(address, messageOf(error)));
+  // Later ones are about single connections that could not be accepted, and no reason to end the process.
+  server.on('error', () => undefined);
   const bound = server.address() as AddressInfo;
   const shown = bound.address === '::' || bound.address === '0.0.0.0' ? '127.0.0.1' : bound.address;
   return {
@@ -89,4 +89,8 @@ export async function startHttpServer(deps: HttpDeps, address: string): Promise<
       await new Promise<void>((resolve) => server.close(() => resolve()));
     },
   };
+}
+
+function cannotListen(address: string, why: string): never {
+  throw new SluiceError('ListenFailed', `cannot listen on ${JSON.stringify(address)}: ${why}`, never);
 }

@@ -9,7 +9,7 @@ import { resource } from './resource.ts';
 export const pollerReports = resource({ group, version, ...resources.report });
 
 export interface ReportStoreOptions {
-  readonly api: ApiClient;
+  readonly api: Pick<ApiClient, 'patch' | 'delete'>;
   readonly namespace: string;
   /** Name of the object: the member's. */
   readonly name: string;
@@ -31,7 +31,8 @@ export function kubeReportStore(options: ReportStoreOptions): ReportStore {
             [labels.managedBy]: managedBy,
             [labels.component]: 'poller',
             [labels.pool]: report.pool,
-            [labels.member]: name.slice(0, 63),
+            // A label's value ends with a letter or digit.
+            [labels.member]: name.slice(0, 63).replace(/[^A-Za-z0-9]+$/, ''),
           },
           ...(owner === undefined ? {} : { ownerReferences: [owner] }),
         },

@@ -1,6 +1,6 @@
 /** Reads single Secrets by name. Their content is handed on and kept nowhere. */
 import type { SecretReader } from '../fleet/ports.ts';
-import { SluiceError, never } from '../lib/errors.ts';
+import { SluiceError, backoff, messageOf, never } from '../lib/errors.ts';
 import type { ApiClient } from './api-client.ts';
 import { isKubeError } from './kube-error.ts';
 import { resource, type KubeObject } from './resource.ts';
@@ -11,7 +11,8 @@ interface Secret extends KubeObject {
   readonly data?: Readonly<Record<string, string>>;
 }
 
-export function kubeSecretReader(api: ApiClient): SecretReader {
+/** Throws `SecretNotFound` for a Secret that is not there for this process, `MemberFailed` when nobody says. */
+export function kubeSecretReader(api: Pick<ApiClient, 'get'>): SecretReader {
   return {
     async read(namespace, name, signal) {
       try {
@@ -36,7 +37,14 @@ export function kubeSecretReader(api: ApiClient): SecretReader {
             { cause: error },
           );
         }
-        throw error;
+        // Words of the API server's own are no reasons of a mapping.
+        const retry = error instanceof SluiceError ? error.retry : backoff;
+        throw new SluiceError(
+          'MemberFailed',
+          `Secret ${namespace}/${name} could not be read: ${messageOf(error)}`,
+          retry,
+          { cause: error },
+        );
       }
     },
   };

@@ -54,6 +54,10 @@ export interface EndpointSlice extends KubeObject {
 /** The label by which a slice names its Service. */
 const serviceLabel = 'kubernetes.io/service-name';
 
+function serviceOf({ metadata }: EndpointSlice): string | undefined {
+  return metadata.labels?.[serviceLabel];
+}
+
 /** Where a port of a Service can be reached, from the objects of its namespace. Pure. */
 export function serviceState(
   ref: ServiceRef,
@@ -77,12 +81,13 @@ export function serviceState(
     return refuse('must not be of type ExternalName, which leads out of the namespace');
   if (Object.keys(spec.selector ?? {}).length === 0)
     return refuse('must have a selector, since endpoints written by hand could lead anywhere');
-  const port = spec.ports?.find((candidate) => candidate.port === ref.port || candidate.name === ref.port);
+  const ports = (spec.ports ?? []).filter(({ protocol = 'TCP' }) => protocol === 'TCP');
+  const port = ports.find((candidate) => candidate.port === ref.port || candidate.name === ref.port);
   if (port === undefined) {
-    const allowed = (spec.ports ?? [])
+    const allowed = ports
       .map((candidate) => [candidate.port, candidate.name].filter((part) => part !== undefined).join(' '))
       .join(', ');
-    return refuse(`has no port ${JSON.stringify(ref.port)}; its ports: ${allowed || 'none'}`);
+    return refuse(`has no TCP port ${JSON.stringify(ref.port)}; its ports: ${allowed || 'none'}`);
   }
   const endpoints = new Map<string, { address: string; port: number }>();
   for (const slice of slices) {
@@ -113,7 +118,7 @@ interface NamespaceWatch {
 }
 
 export interface ServiceFollowerDeps {
-  readonly api: ApiClient;
+  readonly api: Pick<ApiClient, 'list' | 'watch'>;
   readonly clock: Clock;
   readonly random: Random;
   readonly observe: (event: ReflectorEvent) => void;
@@ -140,8 +145,7 @@ export class KubeServiceFollower implements ServiceFollower, AsyncDisposable {
     if (watch.synced) queueMicrotask(() => this.#tell(watch, follower));
     return {
       [Symbol.dispose]: () => {
-        watch.followers.delete(follower);
-        if (watch.followers.size > 0) return;
+        if (!watch.followers.delete(follower) || watch.followers.size > 0) return;
         this.#namespaces.delete(ref.namespace);
         watch.stop.abort();
       },
@@ -170,7 +174,10 @@ export class KubeServiceFollower implements ServiceFollower, AsyncDisposable {
       slices: new Reflector<EndpointSlice>({
         ...common,
         resource: endpointSlices,
-        onChange: (change) => this.#changed(watch, change.object.metadata.labels?.[serviceLabel] ?? ''),
+        onChange: (change) => {
+          const owners = [change.object, ...('previous' in change ? [change.previous] : [])].map(serviceOf);
+          for (const name of new Set(owners)) this.#changed(watch, name);
+        },
       }),
     };
     this.#namespaces.set(namespace, watch);
@@ -185,7 +192,7 @@ export class KubeServiceFollower implements ServiceFollower, AsyncDisposable {
     return watch;
   }
 
-  #changed(watch: NamespaceWatch, name: string): void {
+  #changed(watch: NamespaceWatch, name: string | undefined): void {
     if (!watch.synced) return;
     for (const follower of watch.followers) if (follower.ref.name === name) this.#tell(watch, follower);
   }
@@ -194,7 +201,7 @@ export class KubeServiceFollower implements ServiceFollower, AsyncDisposable {
     if (!watch.followers.has(follower)) return;
     const { ref } = follower;
     const service = watch.services.get(ref.namespace, ref.name);
-    const slices = watch.slices.list().filter((slice) => slice.metadata.labels?.[serviceLabel] === ref.name);
+    const slices = watch.slices.list().filter((slice) => serviceOf(slice) === ref.name);
     const state = this.#overridden(serviceState(ref, service, slices));
     const text = JSON.stringify(state);
     if (follower.told === text) return;
