@@ -99,6 +99,7 @@ export function createEngine(options: EngineOptions): Engine {
     clock,
     region: options.aws.region,
     endpoints: options.aws.endpoints,
+    observe: (call) => metrics.inc('sluice_aws_requests_total', { ...call }),
   });
   const budget = createByteBudget(options.bufferBytes);
   metrics.onCollect('sluice_buffer_bytes', (set) => set({}, budget.used));
@@ -129,6 +130,7 @@ export function createEngine(options: EngineOptions): Engine {
     onInsight: (work, insight) => {
       const key = workKey(work);
       let watch = watches.get(key);
+      const fresh = watch === undefined;
       if (watch === undefined || !isAbout(watch.subject, work, insight)) {
         const { namespace = 'default', name } = work.mapping.metadata;
         const subject: Subject = {
@@ -141,7 +143,12 @@ export function createEngine(options: EngineOptions): Engine {
         watch = { subject, tell, insight, health: watch?.health ?? INITIAL_HEALTH };
         watches.set(key, watch);
       }
+      const known = new Set(watch.insight.warnings.map(({ reason }) => reason));
       watch.insight = insight;
+      for (const { reason, message } of insight.warnings) {
+        if (!fresh && known.has(reason)) continue;
+        log.warn('Found what is probably not meant', { mapping: nameOf(work), reason, detail: message });
+      }
       narrateInsight(metrics, watch.subject, work, insight);
       options.onChange();
     },
