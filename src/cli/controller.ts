@@ -5,7 +5,6 @@
  */
 import { randomBytes } from 'node:crypto';
 import { hostname } from 'node:os';
-import { z } from 'zod';
 import { checkSpec } from '../api/check.ts';
 import { apiVersion, group, resources } from '../api/meta.ts';
 import type { EventSourceMapping } from '../api/mapping.ts';
@@ -31,83 +30,13 @@ import { exportWorkQueue, narrateKube } from '../telemetry/narrate-kube.ts';
 import { classBook } from './class-book.ts';
 import { clusterCache } from './cluster-cache.ts';
 import { exitCodes, UsageError, type Command, type Io } from './command.ts';
-import { commonOptions, optionsHelp, parseOptions, type Options } from './config.ts';
-import { addressType, choiceType, integerType, listType, objectNameType } from './option-types.ts';
+import { optionsHelp, parseOptions } from './config.ts';
+import { controllerOptions } from './controller-options.ts';
 import { awsFromEnv } from './engine.ts';
 import { managedBackend } from './managed.ts';
 import { ReconcileLoop } from './reconcile-loop.ts';
 import { patternProblem } from './run-files.ts';
 import { sluiceVersion } from './version.ts';
-
-const options = {
-  ...commonOptions,
-  'cluster-id': {
-    type: z.string().min(1).max(64),
-    value: 'ID',
-    help: 'Name of this cluster, unique among those that share AWS accounts; part of tags and external ids. Required.',
-  },
-  namespace: {
-    type: objectNameType.optional(),
-    value: 'NAME',
-    help: 'Namespace of Leases and reports. Default: that of the kubeconfig context or of the pod.',
-  },
-  'watch-namespaces': {
-    type: listType,
-    value: 'LIST',
-    multiple: true,
-    help: 'Serve mappings of these namespaces only. Default: all.',
-  },
-  kubeconfig: {
-    type: z.string().optional(),
-    value: 'FILE',
-    help: 'Cluster and credentials. Default: KUBECONFIG, ~/.kube/config, or the ServiceAccount of the pod.',
-  },
-  identity: {
-    type: z.string().min(1).max(253).optional(),
-    value: 'NAME',
-    help: "This process in leader election and Events. Default: the host's name and a random part.",
-  },
-  'metrics-address': {
-    type: addressType(':8080'),
-    value: 'HOST:PORT',
-    help: 'Where /metrics, /healthz and /readyz listen. Default `:8080`.',
-  },
-  'leader-elect': {
-    type: choiceType(['true', 'false'], 'true'),
-    value: 'BOOL',
-    help: 'Work only while holding the Lease `sluice-controller`: true or false. Default true.',
-  },
-  'lease-duration-seconds': {
-    type: integerType(1, 600, 15),
-    value: 'N',
-    help: 'How long others wait for a silent leader, in seconds. Default 15.',
-  },
-  'renew-deadline-seconds': {
-    type: integerType(1, 600, 10),
-    value: 'N',
-    help: 'How long the leader goes on without renewing, in seconds; less than the lease duration. Default 10.',
-  },
-  'retry-period-seconds': {
-    type: integerType(1, 600, 2),
-    value: 'N',
-    help: 'Time between two attempts to take or renew the Lease, in seconds. Default 2.',
-  },
-  workers: {
-    type: integerType(1, 100, 4),
-    value: 'N',
-    help: 'Mappings that are reconciled at the same time. Default 4.',
-  },
-  'drift-check-seconds': {
-    type: integerType(1, 86_400, 600),
-    value: 'N',
-    help: 'How often a settled AWS mapping is compared with its spec, in seconds. Default 600.',
-  },
-  'aws-requests-per-second': {
-    type: integerType(1, 15, 5),
-    value: 'N',
-    help: 'Calls of the control plane of AWS Lambda per second, of the 15 that an account and Region have. Default 5.',
-  },
-} as const satisfies Options;
 
 export const controllerCommand: Command = {
   name: 'controller',
@@ -123,15 +52,15 @@ Examples:
   sluice controller --cluster-id dev --kubeconfig ~/.kube/config --namespace sluice-system --leader-elect false
 
 Options:
-${optionsHelp(options)}
+${optionsHelp(controllerOptions)}
 Exit status: 0 after SIGTERM, 1 when leadership was lost or the cluster cannot be reached at the start.
 `,
-  options,
+  options: controllerOptions,
   run: runController,
 };
 
 async function runController(argv: readonly string[], io: Io): Promise<number> {
-  const { values } = await parseOptions(options, argv, io.env);
+  const { values } = await parseOptions(controllerOptions, argv, io.env);
   const times = {
     leaseDurationMs: values['lease-duration-seconds'] * 1000,
     renewDeadlineMs: values['renew-deadline-seconds'] * 1000,
@@ -228,7 +157,12 @@ async function runController(argv: readonly string[], io: Io): Promise<number> {
     }
   });
 
-  await using clients = new AwsClients({ version, clock, ...awsFromEnv(io.env) });
+  await using clients = new AwsClients({
+    version,
+    clock,
+    ...awsFromEnv(io.env),
+    observe: (call) => metrics.inc('sluice_aws_requests_total', { ...call }),
+  });
   const lead = async (leading: AbortSignal): Promise<void> => {
     const current = new ReconcileLoop({
       deps: {

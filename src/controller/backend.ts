@@ -1,6 +1,6 @@
 /**
  * The reconciler's port to what makes a mapping real: a live AWS mapping, or the poller fleet. Both pass one contract
- * suite (`test/contract/backend.test.ts`).
+ * suite.
  *
  * Duties of every backend: `observe` never changes anything and tells what is there, not what was asked for; a
  * failure is thrown as `SluiceError` with a documented reason and retry; each call ends soon after its signal aborts.

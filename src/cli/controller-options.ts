@@ -1,0 +1,74 @@
+/** The options of `sluice controller`: one table for flags, environment, file and help. */
+import { z } from 'zod';
+import { commonOptions, type Options } from './config.ts';
+import { addressType, choiceType, integerType, listType, objectNameType } from './option-types.ts';
+
+export const controllerOptions = {
+  ...commonOptions,
+  'cluster-id': {
+    type: z.string().min(1).max(64),
+    value: 'ID',
+    help: 'Name of this cluster, unique among those that share AWS accounts; part of tags and external ids. Required.',
+  },
+  namespace: {
+    type: objectNameType.optional(),
+    value: 'NAME',
+    help: 'Namespace of Leases and reports. Default: that of the kubeconfig context or of the pod.',
+  },
+  'watch-namespaces': {
+    type: listType,
+    value: 'LIST',
+    multiple: true,
+    help: 'Serve mappings of these namespaces only. Default: all.',
+  },
+  kubeconfig: {
+    type: z.string().optional(),
+    value: 'FILE',
+    help: 'Cluster and credentials. Default: KUBECONFIG, ~/.kube/config, or the ServiceAccount of the pod.',
+  },
+  identity: {
+    type: z.string().min(1).max(253).optional(),
+    value: 'NAME',
+    help: "This process in leader election and Events. Default: the host's name and a random part.",
+  },
+  'metrics-address': {
+    type: addressType(':8080'),
+    value: 'HOST:PORT',
+    help: 'Where /metrics, /healthz and /readyz listen. Default `:8080`.',
+  },
+  'leader-elect': {
+    type: choiceType(['true', 'false'], 'true'),
+    value: 'BOOL',
+    help: 'Work only while holding the Lease `sluice-controller`: true or false. Default true.',
+  },
+  'lease-duration-seconds': {
+    type: integerType(1, 600, 15),
+    value: 'N',
+    help: 'How long others wait for a silent leader, in seconds. Default 15.',
+  },
+  'renew-deadline-seconds': {
+    type: integerType(1, 600, 10),
+    value: 'N',
+    help: 'How long the leader goes on without renewing, in seconds; less than the lease duration. Default 10.',
+  },
+  'retry-period-seconds': {
+    type: integerType(1, 600, 2),
+    value: 'N',
+    help: 'Time between two attempts to take or renew the Lease, in seconds. Default 2.',
+  },
+  workers: {
+    type: integerType(1, 100, 4),
+    value: 'N',
+    help: 'Mappings that are reconciled at the same time. Default 4.',
+  },
+  'drift-check-seconds': {
+    type: integerType(1, 86_400, 600),
+    value: 'N',
+    help: 'How often a settled AWS mapping is compared with its spec, in seconds. Default 600.',
+  },
+  'aws-requests-per-second': {
+    type: integerType(1, 15, 5),
+    value: 'N',
+    help: 'Calls of the control plane of AWS Lambda per second, of the 15 that an account and Region have. Default 5.',
+  },
+} as const satisfies Options;
