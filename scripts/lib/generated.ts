@@ -3,7 +3,10 @@
  * compares them. To add one, add a line here.
  */
 import { crdFiles } from './crd-files.ts';
+import { cliPage, configurationPage } from './cli-pages.ts';
 import { conditionsPage } from './conditions-page.ts';
+import { eventsPage } from './events-page.ts';
+import { metricsGolden, metricsPage } from './metrics-page.ts';
 import { resourcePages } from './resource-pages.ts';
 
 /** A file made from sources; `path` is relative to the checkout. */
@@ -14,5 +17,14 @@ export interface GeneratedFile {
 
 /** Every generated file. */
 export function generatedFiles(): readonly GeneratedFile[] {
-  return [...crdFiles(), ...resourcePages(), conditionsPage()];
+  return [
+    ...crdFiles(),
+    ...resourcePages(),
+    conditionsPage(),
+    eventsPage(),
+    metricsPage(),
+    metricsGolden(),
+    cliPage(),
+    configurationPage(),
+  ];
 }

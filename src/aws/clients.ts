@@ -34,6 +34,17 @@ export interface AwsClientsOptions {
    * guard against leaks, not a throttle: too few would make deletes wait behind idle polls.
    */
   readonly maxSockets?: number | undefined;
+  /** Told of the end of each call of a `control` client, repeats by the SDK included in one. Must not throw. */
+  readonly observe?: ((call: ControlCall) => void) | undefined;
+}
+
+/** A call of a control plane that has ended. */
+export interface ControlCall {
+  readonly service: AwsService;
+  /** The operation, such as `GetQueueUrl`. */
+  readonly operation: string;
+  /** `OK`, or the name of the error. */
+  readonly code: string;
 }
 
 /** Where and as whom. */
@@ -51,6 +62,11 @@ export interface ClientLease<C> extends Disposable {
   /** Lets go; the second call does nothing. */
   readonly release: () => void;
 }
+
+type Observing = (
+  next: (args: object) => Promise<object>,
+  context: { readonly commandName?: string },
+) => (args: object) => Promise<object>;
 
 interface Entry {
   readonly client: { destroy(): void };
@@ -84,18 +100,16 @@ export class AwsClients implements AsyncDisposable {
   }
 
   sqs(place: AwsPlace, use: ClientUse): ClientLease<SQSClient> {
-    return this.#lease(
-      'sqs',
-      place,
-      use,
-      (config) =>
-        // The queue URL is data: it never decides where a request goes, or FIPS and VPC endpoints would be bypassed.
-        new SQSClient({ ...config, useQueueUrlAsEndpoint: false }),
+    return this.#lease('sqs', place, use, (config) =>
+      // The queue URL is data: it never decides where a request goes, or FIPS and VPC endpoints would be bypassed.
+      this.#observed('sqs', use, new SQSClient({ ...config, useQueueUrlAsEndpoint: false })),
     );
   }
 
   lambda(place: AwsPlace, use: ClientUse): ClientLease<LambdaClient> {
-    return this.#lease('lambda', place, use, (config) => new LambdaClient(config));
+    return this.#lease('lambda', place, use, (config) =>
+      this.#observed('lambda', use, new LambdaClient(config)),
+    );
   }
 
   /** Closes every client, leased or not. */
@@ -130,6 +144,28 @@ export class AwsClients implements AsyncDisposable {
     const release = this.#releaseOnce(key, entry);
     // The key names the service, so the entry was opened by this very function's caller.
     return { client: entry.client as C, region, endpoint, release, [Symbol.dispose]: release };
+  }
+
+  #observed<C extends SQSClient | LambdaClient>(service: AwsService, use: ClientUse, client: C): C {
+    const { observe } = this.#options;
+    if (observe === undefined || use !== 'control') return client;
+    const middleware: Observing = (next, context) => async (args) => {
+      const operation = (context.commandName ?? 'unknown').replace(/Command$/, '');
+      try {
+        const result = await next(args);
+        observe({ service, operation, code: 'OK' });
+        return result;
+      } catch (error) {
+        observe({ service, operation, code: error instanceof Error ? error.name : 'Error' });
+        throw error;
+      }
+    };
+    // The two services' stacks differ in types of inputs and outputs, which this step does not look at.
+    (client.middlewareStack as { add(step: Observing, at: object): void }).add(middleware, {
+      step: 'initialize',
+      name: 'sluiceObserve',
+    });
+    return client;
   }
 
   #releaseOnce(key: string, entry: Entry): () => void {

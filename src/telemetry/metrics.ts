@@ -9,13 +9,16 @@ import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from 'prom
 
 type Kind = 'counter' | 'gauge' | 'histogram';
 
-interface Definition {
+/** A metric as it is declared. */
+export interface Definition {
   readonly kind: Kind;
   readonly help: string;
   readonly labels: readonly string[];
   readonly buckets?: readonly number[];
   /** The CloudWatch metric of the same meaning, where Lambda has one. */
   readonly cloudwatch?: string;
+  /** What it costs to have it, where that is more than a series. */
+  readonly cost?: string;
 }
 
 /** Labels on everything that belongs to one mapping. */
@@ -110,13 +113,15 @@ export const definitions = {
   },
   sluice_source_backlog_events: {
     kind: 'gauge',
-    help: 'Messages in the queue by state (visible, in_flight, delayed), as SQS approximates them. Read once a minute: 43,200 GetQueueAttributes calls per mapping and month.',
+    help: 'Messages in the queue by state (visible, in_flight, delayed), as SQS approximates them; read once a minute.',
     labels: [...mapping, 'state'],
+    cost: '43,200 GetQueueAttributes calls per mapping and month',
   },
   sluice_oldest_event_age_seconds: {
     kind: 'gauge',
-    help: 'Age of the oldest message of the last batch when it was handed over. Needs no extra call; 0 after an empty poll.',
+    help: 'Age of the oldest message of the last batch when it was handed over; 0 after an empty poll.',
     labels: mapping,
+    cost: 'none: no call is made for it',
   },
   sluice_last_record_processed_timestamp_seconds: {
     kind: 'gauge',
