@@ -16,6 +16,8 @@ export interface Delivery {
   /** Age order of batches; a batch that was held back keeps its place. */
   readonly seq: number;
   state: 'open' | 'waiting' | 'running' | 'settling' | 'ended';
+  /** The receive that brought its records, where the queue keeps an order: a later one is a new beginning of a group. */
+  lot: number;
   /** What is still in our hands of it: after success, what is to be deleted. */
   records: readonly QueueRecord[];
   /** Size of the encoded event. */
@@ -35,6 +37,8 @@ export interface Delivery {
   gone: Set<QueueRecord> | undefined;
   /** Its message groups; undefined where the queue keeps no order. */
   lanes: ReadonlySet<string> | undefined;
+  /** While settling: what could not be deleted. */
+  undeleted: readonly QueueRecord[];
   /** Whether its records are deleted because no filter matches them, not after success. */
   readonly unmatched: boolean;
   /** While settling: tries so far, when the next is due (Infinity = one is under way), and when to give up. */
@@ -53,6 +57,7 @@ export function newDelivery(
   return {
     seq,
     state: 'open',
+    lot: 0,
     records,
     bytes: 0,
     reservedBytes: bytesOf(records),
@@ -64,6 +69,7 @@ export function newDelivery(
     extending: false,
     gone: undefined,
     lanes: undefined,
+    undeleted: [],
     unmatched,
     settleAttempt: 0,
     settleAtMs: Infinity,

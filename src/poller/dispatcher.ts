@@ -222,13 +222,13 @@ export class Dispatcher {
       case 'partial':
         if (verdict.acknowledged.length === 0) this.#hands.end(delivery);
         else this.#settle(delivery, verdict.acknowledged);
-        this.#hands.leave(verdict.left);
+        this.#hands.leave(delivery, verdict.left);
         return;
       case 'left':
         // Lambda does not scale a mapping down that reports its failures.
         if (!reporting) this.#cut(delivery.startedAtMs, nowMs, 'FunctionError');
         this.#hands.end(delivery);
-        this.#hands.leave(delivery.records);
+        this.#hands.leave(delivery, delivery.records);
         return;
     }
   }

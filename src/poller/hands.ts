@@ -26,6 +26,7 @@ export class Hands {
   readonly #waiting: Delivery[] = [];
   #open: Delivery | undefined;
   #seq = 0;
+  #lot = 0;
 
   /** `unreserve` gives bytes back to the budget. */
   constructor(loop: Loop, unreserve: (bytes: number) => void) {
@@ -70,6 +71,8 @@ export class Hands {
   /** Puts records into batches; `flush` closes the open one whatever its window says. */
   gather(records: readonly QueueRecord[], seen: visibility.Visibility, flush: boolean, nowMs: number): void {
     const { fifo, batchSize } = this.#loop.effective;
+    // What may no longer be ours must not take fresh records with it.
+    if (this.#open !== undefined && this.#open.visibility.untilMs <= nowMs) this.flush();
     const closed = this.#batcher.add(
       fifo ? this.#loop.rules.arrangeByLane(records, batchSize) : records,
       nowMs,
@@ -111,12 +114,13 @@ export class Hands {
       const part = newDelivery(whole.seq, batch.records, whole.visibility);
       part.heldSinceMs = whole.heldSinceMs;
       part.gone = whole.gone;
+      part.lot = whole.lot;
       this.#deliveries.add(part);
       this.#wait(part, batch);
       return part;
     });
-    // The parts hold its bytes now.
-    whole.reservedBytes = 0;
+    // The parts hold their bytes now; what it held beyond them, for records that are gone, ends with it.
+    for (const part of parts) whole.reservedBytes -= part.reservedBytes;
     this.end(whole);
     return parts;
   }
@@ -127,9 +131,12 @@ export class Hands {
     const known = before === undefined ? seen : seen === undefined ? before : visibility.merged(before, seen);
     if (known === undefined) return;
     for (const batch of closed) {
-      const delivery = this.#open ?? newDelivery(++this.#seq, batch.records, known);
+      // Only the first holds older records than those that have just arrived.
+      const its = this.#open === undefined && seen !== undefined ? seen : known;
+      const delivery = this.#open ?? newDelivery(++this.#seq, batch.records, its);
       this.#open = undefined;
-      delivery.visibility = known;
+      delivery.visibility = its;
+      delivery.lot = this.#lot;
       this.#deliveries.add(delivery);
       this.#wait(delivery, batch);
       insertByAge(this.#waiting, delivery);
@@ -186,17 +193,20 @@ export class Hands {
     const { kept, behind } = this.#loop.rules.withoutGone(delivery.records, gone);
     const lost = delivery.records.length - kept.length - behind.length;
     if (lost > 0) this.#loop.emit({ kind: 'let-go', records: lost, reason: 'VisibilityLost' });
-    const lanes = lanesOf([...gone]);
     this.#splitOff(delivery, kept, behind);
-    this.holdLanes(lanes);
+    this.holdBehind(delivery, [...gone]);
     return kept.length > 0;
   }
 
-  /** Gives back what waits in these lanes, so that each group begins again with its first record. */
-  holdLanes(lanes: ReadonlySet<string> | undefined): void {
-    if (lanes === undefined || lanes.size === 0) return;
+  /**
+   * Gives back what waits behind these records of `failed` in their groups, so that each group begins again with its
+   * first record. A later receive that brought the group anew is such a beginning, and stays.
+   */
+  holdBehind(failed: Delivery, records: readonly QueueRecord[]): void {
+    const lanes = lanesOf(records);
+    if (lanes === undefined) return;
     for (const delivery of this.#waiting.slice()) {
-      if (delivery.lanes === undefined || delivery.lanes.isDisjointFrom(lanes)) continue;
+      if (delivery.lot !== failed.lot || delivery.lanes?.isDisjointFrom(lanes) !== false) continue;
       const kept: QueueRecord[] = [];
       const behind: QueueRecord[] = [];
       for (const record of delivery.records) {
@@ -218,11 +228,11 @@ export class Hands {
   }
 
   /** Leaves records to the queue's visibility and redrive, after a function error. */
-  leave(records: readonly QueueRecord[]): void {
+  leave(delivery: Delivery, records: readonly QueueRecord[]): void {
     const { facts } = this.#loop;
     const seconds = facts === undefined ? undefined : visibility.ownTimingSeconds(facts);
     if (seconds !== undefined) this.#setVisibility(records, seconds);
-    this.holdLanes(lanesOf(records));
+    this.holdBehind(delivery, records);
   }
 
   /** Gives back everything that is neither in a call nor being deleted. */
@@ -309,7 +319,7 @@ export class Hands {
     this.#waiting.splice(this.#waiting.indexOf(delivery), 1);
     this.#loop.emit({ kind: 'let-go', records: delivery.records.length, reason: 'HoldExpired' });
     this.end(delivery);
-    this.holdLanes(delivery.lanes);
+    this.holdBehind(delivery, delivery.records);
   }
 
   #keepInvisible(delivery: Delivery, nowMs: number): number {
@@ -339,6 +349,8 @@ export class Hands {
       try {
         const failed = await calls.run(timeoutMs, (signal) => source.extend(records, seconds, signal));
         for (const { record, code, retryable } of failed) {
+          // A delete that overtook the extension makes the receipt stale; that is no trouble.
+          if (delivery.state === 'settling' && !retryable) continue;
           const count = (failures.get(code)?.records ?? 0) + 1;
           failures.set(code, { records: count, message: 'The visibility was not extended' });
           if (retryable) again = true;

@@ -302,7 +302,7 @@ export class QueuePoller {
   #settled(delivery: Delivery, remaining: readonly QueueRecord[]): void {
     this.#hands.end(delivery);
     // What comes again must not be overtaken by its own group.
-    if (!delivery.unmatched) this.#hands.holdLanes(lanesOf([...remaining, ...(delivery.gone ?? [])]));
+    if (!delivery.unmatched) this.#hands.holdBehind(delivery, remaining);
     this.#pump();
   }
 

@@ -81,21 +81,22 @@ export class Settler {
     const { clock, random, alarm } = this.#loop;
     const failed = unsettled.size === 0 ? [] : delivery.records.filter((record) => unsettled.has(record));
     if (failed.length === 0) {
-      this.#settled(delivery, []);
+      this.#settled(delivery, delivery.undeleted);
       return;
     }
     const again = failed.filter((record) => unsettled.get(record)?.retryable === true);
     const nowMs = clock.monotonic();
     delivery.settleAttempt++;
     const atMs = nowMs + backoffMs(SETTLE_POLICY, delivery.settleAttempt, random);
-    const mayRetry = again.length > 0 && atMs < Math.min(delivery.settleUntilMs, delivery.visibility.untilMs);
+    // Its visibility is still being extended; once it has lapsed, another reader may have the messages.
+    const mayRetry = again.length > 0 && nowMs < Math.min(delivery.settleUntilMs, delivery.visibility.untilMs);
     const lost = mayRetry ? failed.filter((record) => !again.includes(record)) : failed;
     this.#report(lost, unsettled);
     if (!mayRetry) {
-      this.#settled(delivery, failed);
+      this.#settled(delivery, [...delivery.undeleted, ...failed]);
       return;
     }
-    for (const record of lost) (delivery.gone ??= new Set()).add(record);
+    if (lost.length > 0) delivery.undeleted = [...delivery.undeleted, ...lost];
     delivery.records = again;
     delivery.settleAtMs = atMs;
     alarm.by(atMs);

@@ -30,6 +30,7 @@ export interface Life {
   readonly budget: { readonly limit: number; readonly used: number };
   /** Receives under way. */
   receives: number;
+  slowUntilMs: number;
   /** Calls are counted to see that a probe is alone. */
   probes: number;
 }
@@ -80,6 +81,7 @@ export class Model {
       );
     }
     if (life.closing) this.excuse(message, 'received while closing');
+    if (this.#now() <= life.slowUntilMs) this.excuse(message, 'received during a slow call');
   }
 
   /** A receive begins. */

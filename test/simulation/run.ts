@@ -58,6 +58,7 @@ export async function runScenario(scenario: Scenario, mutant?: Mutant, traced = 
       lastThrottleMs: undefined,
       budget,
       receives: 0,
+      slowUntilMs: -1,
       probes: 0,
     };
     const member: Member = {

@@ -114,6 +114,8 @@ export class SimQueue {
     if (this.#happens(this.#scenario.faults.slow)) {
       ms = 500 + Math.floor(this.#random() * 4000);
       this.#disturbed(life, touched(), 'a slow call');
+      // What joins a batch meanwhile waits for the call, too.
+      life.slowUntilMs = this.#clock.monotonic() + ms;
     }
     await this.#clock.sleep(ms);
     await alive(life);
@@ -261,6 +263,7 @@ export class SimQueue {
     }
     this.#wake();
     const lost = this.#happens(faults.settleLost);
+    if (lost) for (const { message } of records) this.#model.excuse(message, 'the answer to its delete was lost');
     await this.#latency(life, () => []);
     if (lost) throw refused();
     return failed;
