@@ -77,7 +77,10 @@ export function admit(input: AdmissionInput): Admitted | Denied {
 }
 
 /** The class that `className` names, or the default one; it says nothing of whether it admits anybody. */
-export function chooseClass(name: string | undefined, classes: readonly MappingClass[]): MappingClass | Denied {
+export function chooseClass(
+  name: string | undefined,
+  classes: readonly MappingClass[],
+): MappingClass | Denied {
   if (name !== undefined) {
     const named = classes.find((candidate) => candidate.metadata.name === name);
     return named ?? deny('ClassNotFound', `\`className\`: there is no MappingClass ${quote(name)}`);

@@ -22,6 +22,12 @@ import { sharedControlPlane } from '../support/shared-control-plane.ts';
 import { startSluice, type Sluice } from '../support/sluice.ts';
 
 const resource = 'eventsourcemappings.sluice.dev';
+/** A new leader within seconds of a killed one. */
+const quickElection = [
+  '--lease-duration-seconds=4',
+  '--renew-deadline-seconds=3',
+  '--retry-period-seconds=1',
+];
 const ref = { resource, name: 'orders' };
 
 describe.skipIf(isAbsent('localemu'))('the controller on a real API server, with a Lambda emulator', () => {
@@ -37,25 +43,14 @@ describe.skipIf(isAbsent('localemu'))('the controller on a real API server, with
     startSluice(
       [
         'controller',
-        ...[
-          '--cluster-id',
-          className,
-          '--namespace',
-          system.name,
-          '--kubeconfig',
-          controlPlane.info.kubeconfig,
-        ],
-        ...['--metrics-address', '127.0.0.1:0', '--drift-check-seconds', '3', '--log-level', 'debug'],
-        ...[
-          '--aws-requests-per-second',
-          '15',
-          '--lease-duration-seconds',
-          '4',
-          '--renew-deadline-seconds',
-          '3',
-          '--retry-period-seconds',
-          '1',
-        ],
+        `--cluster-id=${className}`,
+        `--namespace=${system.name}`,
+        `--kubeconfig=${controlPlane.info.kubeconfig}`,
+        '--metrics-address=127.0.0.1:0',
+        '--drift-check-seconds=3',
+        '--aws-requests-per-second=15',
+        '--log-level=debug',
+        ...quickElection,
       ],
       { ...awsEnvironment(aws), AWS_ENDPOINT_URL: endpoint },
     );
@@ -197,7 +192,7 @@ describe.skipIf(isAbsent('localemu'))('the controller on a real API server, with
       intervalMs: 500,
     });
     await controller.logged('The AWS mapping differs', { mapping: `${namespace.name}/orders` });
-    await ready(namespace);
+    expect(conditionOf(await ready(namespace), 'Drifted')?.status).toBe('False');
   });
 
   it('finds again what it created when it was killed before it could store the UUID', async () => {

@@ -153,7 +153,7 @@ describe.each(worlds)('the AWS backend over Lambda’s API $name', ({ skip, star
     const observation = await backendOf().observe(subjectOf(bare), signal);
     if (observation.kind !== 'drifted') throw new Error(JSON.stringify(observation));
     await backendOf().update(subjectOf(bare), observation.differences, signal);
-    await settled(bare, 'current');
+    expect(await settled(bare, 'current')).toMatchObject({ facts: { state: 'Enabled' } });
   });
 
   it.skipIf(skip)('disables and enables', async () => {

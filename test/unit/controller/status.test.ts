@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { reasons, conditionTypes } from '../../../src/api/conditions.ts';
 import { effective } from '../../../src/api/effective.ts';
