@@ -23,7 +23,7 @@ function resourcePage(kind: KindDefinition): string {
   );
   const short = name.shortNames.length === 0 ? '' : ` Short name: \`${name.shortNames.join('`, `')}\`.`;
   return page(
-    `${name.kind}`,
+    name.kind,
     `${schema.description ?? ''}\n\n\`apiVersion: ${apiVersion}\`, ${name.namespaced ? 'namespaced' : 'cluster-scoped'}. ` +
       `Full name for kubectl: \`${name.plural}.sluice.dev\`.${short} Category: \`sluice\`.`,
     annotationPart(kind),

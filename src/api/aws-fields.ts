@@ -54,7 +54,7 @@ const schemaRegistry = object('How record schemas are resolved and checked; prov
     'How to sign in to the registry.',
     object('One way to sign in.', {
       type: string('Kind of credential.', { ...openEnum, known: registryAccessTypes }),
-      uri: string('ARN of the secret that holds it.', { minLength: 1, maxLength: 200, member: 'URI' }),
+      uri: string('ARN of the secret that holds it.', { minLength: 1, maxLength: 512, member: 'URI' }),
     }),
     { maxItems: 20 },
   ),
@@ -138,6 +138,7 @@ export const awsFields = {
     sources: 'all but SQS FIFO',
   }),
   parallelizationFactor: integer('Batches of one shard that run at once; order is kept per key.', {
+    unit: 'batches',
     minimum: 1,
     maximum: 10,
     defaults: '1',

@@ -27,7 +27,8 @@ export function classifySource(
   if (spec.eventSourceARN === undefined)
     return spec.selfManagedEventSource === undefined ? 'unknown' : 'kafka';
   const arn = parseArn(spec.eventSourceARN);
-  switch (arn?.service) {
+  if (arn === undefined) return 'unknown';
+  switch (arn.service) {
     case 'sqs':
       return arn.resource.endsWith('.fifo') ? 'sqs-fifo' : 'sqs';
     case 'kinesis':

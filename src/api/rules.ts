@@ -124,7 +124,7 @@ export const mappingRules: readonly Rule[] = [
     message: 'a key in `tags` must have 1 to 128 characters and must not begin with `aws:` or `sluice.dev/`',
     holds: (tags) =>
       Object.keys(tags).every((key) => {
-        const length = [...key].length;
+        const length = Array.from(key).length;
         return length >= 1 && length <= 128 && !key.startsWith('aws:') && !key.startsWith('sluice.dev/');
       }),
   }),

@@ -153,7 +153,7 @@ function checkText(node: SchemaNode, value: string, wrong: (message: string) => 
   // The API server counts code points, not UTF-16 units.
   const length =
     value.length <= (node.minLength ?? 0) || value.length > (node.maxLength ?? Infinity)
-      ? [...value].length
+      ? Array.from(value).length
       : value.length;
   if (length < (node.minLength ?? 0)) wrong(`must have at least ${node.minLength ?? 0} characters`);
   else if (length > (node.maxLength ?? Infinity))

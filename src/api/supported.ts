@@ -44,6 +44,8 @@ export function supported(spec: EventSourceMappingSpec): readonly Unsupported[] 
   if (spec.provisionedPollerConfig !== undefined) no('provisionedPollerConfig', 'provisioned mode');
   if (spec.aws?.serviceAccountName !== undefined)
     no('aws.serviceAccountName', "a tenant's own ServiceAccount");
+  // In either mode: who asks for Observe must not get deliveries or writes.
+  if (spec.managementPolicy === 'Observe') no('managementPolicy', '`Observe`');
   if (spec.mode === 'Poller') {
     if (spec.poller?.rateLimit !== undefined) no('poller.rateLimit', 'a rate limit');
     httpGaps(spec.poller?.target?.http, no);
@@ -51,7 +53,6 @@ export function supported(spec: EventSourceMappingSpec): readonly Unsupported[] 
     if (spec.kmsKeyARN !== undefined && spec.kmsKeyARN !== '') no('kmsKeyARN', 'encryption of filters');
     if (spec.metricsConfig !== undefined) no('metricsConfig', 'a choice of metrics');
     if (spec.handoverTo !== undefined) no('handoverTo', 'the move of a mapping to Managed mode');
-    if (spec.managementPolicy === 'Observe') no('managementPolicy', '`Observe`');
     if (spec.adoptionPolicy === 'IfExists') no('adoptionPolicy', '`IfExists`');
     if (spec.replacementPolicy === 'Recreate') no('replacementPolicy', '`Recreate`');
   }

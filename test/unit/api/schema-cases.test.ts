@@ -7,7 +7,7 @@ import { checkObject, kindNamed } from '../../../src/api/check.ts';
 import { kinds } from '../../../src/api/crd.ts';
 import { pathText } from '../../../src/api/problem.ts';
 import { validateCommand } from '../../../src/cli/validate.ts';
-import { schemaCases, type SchemaCase } from '../../support/schema/cases.ts';
+import { schemaCases } from '../../support/schema/cases.ts';
 import { constraintsOf } from '../../support/schema/constraints.ts';
 import { allRules, ruleCases } from '../../support/schema/rule-cases.ts';
 import { patternCases } from '../../support/schema/pattern-cases.ts';
@@ -39,9 +39,8 @@ test('no case is left of a rule or pattern that is gone', () => {
 test.each(cases.filter((one) => one.old === undefined).map((one) => [one.name, one] as const))(
   'sluice validate keeps: %s',
   async (_, one) => {
-    for (const object of one.accept)
-      expect(await problems(object), JSON.stringify(object).slice(0, 2000)).toEqual([]);
-    for (const object of one.reject) expectRejection(await problems(object), one);
+    for (const object of one.accept) expect(await problems(object)).toEqual([]);
+    for (const object of one.reject) expect(await problems(object)).toContain(pathText(one.field));
   },
 );
 
@@ -56,13 +55,6 @@ test.each(cases.filter((one) => one.old !== undefined).map((one) => [one.name, o
     for (const object of one.reject) expect(fields(object)).toContain(pathText(one.field));
   },
 );
-
-function expectRejection(found: readonly string[], one: SchemaCase): void {
-  expect(
-    found.some((path) => path === pathText(one.field)),
-    `${found.join(', ')} must name ${pathText(one.field)}`,
-  ).toBe(true);
-}
 
 /** Paths of the problems that the command prints of one object. */
 async function problems(object: unknown): Promise<readonly string[]> {

@@ -1,0 +1,223 @@
+import { describe, expect, test } from 'vitest';
+import { classifySource, effective, summarize } from '../../../src/api/effective.ts';
+import type { EventSourceMappingSpec } from '../../../src/api/mapping.ts';
+import { supported } from '../../../src/api/supported.ts';
+import { aMapping } from '../../support/builders.ts';
+
+const arn = (service: string, resource: string) => `arn:aws:${service}:eu-west-1:000000000000:${resource}`;
+const kafka = { endpoints: { KAFKA_BOOTSTRAP_SERVERS: ['broker:9092'] } };
+/** Without a source of its own. */
+const spec = (more: Partial<EventSourceMappingSpec>): EventSourceMappingSpec => ({
+  mode: 'Managed',
+  functionName: 'orders',
+  ...more,
+});
+
+describe('the kind of source', () => {
+  test.each([
+    [spec({ eventSourceARN: arn('sqs', 'orders') }), 'sqs'],
+    [spec({ eventSourceARN: arn('sqs', 'orders.fifo') }), 'sqs-fifo'],
+    [spec({ eventSourceARN: 'arn:aws-cn:sqs:::orders' }), 'sqs'],
+    [spec({ eventSourceARN: arn('kinesis', 'stream/orders') }), 'kinesis'],
+    [spec({ eventSourceARN: arn('kinesis', 'stream/orders/consumer/one:1') }), 'kinesis-consumer'],
+    [spec({ eventSourceARN: arn('dynamodb', 'table/orders/stream/1') }), 'dynamodb'],
+    [spec({ eventSourceARN: arn('kafka', 'cluster/orders/uuid') }), 'msk'],
+    [spec({ selfManagedEventSource: kafka }), 'kafka'],
+    [spec({ eventSourceARN: arn('mq', 'broker:orders:b-1') }), 'mq'],
+    [spec({ eventSourceARN: arn('rds', 'cluster:orders') }), 'docdb'],
+    [spec({ eventSourceARN: arn('s3', 'bucket') }), 'unknown'],
+    [spec({}), 'unknown'],
+  ])('%j is %s', (one, kind) => {
+    expect(classifySource(one)).toBe(kind);
+  });
+});
+
+describe('values in force', () => {
+  test.each([
+    [
+      'sqs',
+      spec({ eventSourceARN: arn('sqs', 'orders') }),
+      { batchSize: 10, maximumBatchingWindowInSeconds: 0 },
+    ],
+    [
+      'sqs-fifo',
+      spec({ eventSourceARN: arn('sqs', 'orders.fifo') }),
+      { batchSize: 10, functionResponseTypes: [] },
+    ],
+    [
+      'kinesis',
+      spec({ eventSourceARN: arn('kinesis', 'stream/orders'), startingPosition: 'LATEST' }),
+      { batchSize: 100, parallelizationFactor: 1, maximumRetryAttempts: -1, maximumRecordAgeInSeconds: -1 },
+    ],
+    ['kafka', spec({ selfManagedEventSource: kafka }), { batchSize: 100, startingPosition: 'TRIM_HORIZON' }],
+    [
+      'docdb',
+      spec({ eventSourceARN: arn('rds', 'cluster:a') }),
+      { batchSize: 100, startingPosition: 'LATEST' },
+    ],
+  ])("are AWS's defaults for %s", (_, one, want) => {
+    expect(effective(one).values).toMatchObject(want);
+  });
+
+  test('leave out what the source does not take', () => {
+    const { values } = effective(spec({ eventSourceARN: arn('sqs', 'orders') }));
+    expect(Object.keys(values)).not.toContain('maximumRetryAttempts');
+    expect(Object.keys(values)).not.toContain('startingPosition');
+  });
+
+  test("leave Kafka's default window absent, since no explicit value restores it", () => {
+    expect(
+      effective(spec({ selfManagedEventSource: kafka })).values.maximumBatchingWindowInSeconds,
+    ).toBeUndefined();
+  });
+
+  test('a share group retries 0 times and has no starting position', () => {
+    const share = spec({
+      selfManagedEventSource: kafka,
+      selfManagedKafkaEventSourceConfig: { consumptionMode: 'Queue' },
+    });
+    expect(effective(share).values).toMatchObject({ maximumRetryAttempts: 0 });
+    expect(effective(share).values.startingPosition).toBeUndefined();
+  });
+
+  test('tell of each value where it is from', () => {
+    const one = spec({ eventSourceARN: 'arn:aws:sqs::000000000000:orders', batchSize: 5 });
+    const { values, origins } = effective(one, { class: { aws: { region: 'eu-west-1' } } });
+    expect(values.eventSourceARN).toBe(arn('sqs', 'orders'));
+    expect(origins).toMatchObject({
+      batchSize: 'spec',
+      enabled: 'default',
+      eventSourceARN: 'class',
+      'aws.region': 'class',
+      'aws.accountID': 'arn',
+    });
+  });
+
+  test.each([
+    {
+      why: 'the mapping before all',
+      aws: { region: 'us-east-1' },
+      text: 'arn:aws:sqs:::q',
+      want: ['us-east-1', 'spec'],
+    },
+    {
+      why: 'the ARN before the class',
+      aws: {},
+      text: 'arn:aws:sqs:eu-west-3::q',
+      want: ['eu-west-3', 'arn'],
+    },
+    { why: 'the class before the process', aws: {}, text: 'arn:aws:sqs:::q', want: ['eu-west-1', 'class'] },
+  ])('the Region is from $why', ({ aws, text, want }) => {
+    const { values, origins } = effective(spec({ eventSourceARN: text, aws }), {
+      class: { aws: { region: 'eu-west-1' } },
+      ambient: { region: 'sa-east-1' },
+    });
+    expect([values.aws.region, origins['aws.region']]).toEqual(want);
+  });
+
+  test('without class and account the ARN stays as it is written', () => {
+    expect(effective(spec({ eventSourceARN: 'arn:aws:sqs:::orders' })).values.eventSourceARN).toBe(
+      'arn:aws:sqs:::orders',
+    );
+  });
+
+  test('of a poller hold the HTTP target with its defaults', () => {
+    expect(effective(aMapping().spec).values.poller).toEqual({
+      unmatched: 'Delete',
+      maximumHoldSeconds: 900,
+      target: {
+        http: {
+          timeoutSeconds: 30,
+          format: 'Lambda',
+          service: { name: 'consumer', port: 80, path: '/', scheme: 'http' },
+        },
+      },
+    });
+  });
+
+  test('in Managed mode hold nothing of the poller', () => {
+    expect(
+      effective({ ...aMapping().spec, mode: 'Managed', functionName: 'orders' }).values.poller,
+    ).toBeUndefined();
+  });
+});
+
+describe('a mapping in a few words', () => {
+  test.each([
+    [aMapping().spec, { source: 'sqs:orders', target: 'service:consumer:80' }],
+    [
+      aMapping({ poller: { target: { http: { url: 'https://example.com/a?token=secret' } } } }).spec,
+      { source: 'sqs:orders', target: 'https://example.com/a' },
+    ],
+    [
+      spec({ selfManagedEventSource: kafka, topics: ['orders'] }),
+      { source: 'kafka:orders', target: 'lambda:orders' },
+    ],
+    [
+      spec({ eventSourceARN: arn('sqs', 'q'), functionName: arn('lambda', 'function:orders:live') }),
+      { source: 'sqs:q', target: 'lambda:orders:live' },
+    ],
+  ])('%j', (one, want) => {
+    expect(summarize(one)).toEqual(want);
+  });
+});
+
+describe('what is not built yet', () => {
+  const http = { service: { name: 'consumer', port: 80 } };
+
+  test.each([
+    ['a Poller mapping with a Service', aMapping().spec],
+    [
+      'a Poller mapping of a FIFO queue to a function',
+      spec({ mode: 'Poller', eventSourceARN: arn('sqs', 'a.fifo') }),
+    ],
+    [
+      'a Managed mapping of a queue',
+      spec({ eventSourceARN: arn('sqs', 'a'), batchSize: 5, tags: { a: 'b' } }),
+    ],
+    [
+      'an inert poller part',
+      spec({ eventSourceARN: arn('sqs', 'a'), poller: { rateLimit: { batchesPerSecond: 1 } } }),
+    ],
+  ])('is nothing for %s', (_, one) => {
+    expect(supported(one)).toEqual([]);
+  });
+
+  test.each([
+    ['eventSourceARN', spec({ eventSourceARN: arn('kinesis', 'stream/a') })],
+    ['selfManagedEventSource', spec({ selfManagedEventSource: kafka })],
+    ['provisionedPollerConfig', aMapping({ provisionedPollerConfig: { minimumPollers: 2 } }).spec],
+    ['poller.rateLimit', aMapping({ poller: { target: { http }, rateLimit: { batchesPerSecond: 1 } } }).spec],
+    [
+      'poller.target.http.format',
+      aMapping({ poller: { target: { http: { ...http, format: 'CloudEvents' } } } }).spec,
+    ],
+    [
+      'poller.target.http.tls.clientCertSecretRef',
+      aMapping({ poller: { target: { http: { ...http, tls: { clientCertSecretRef: { name: 'a' } } } } } })
+        .spec,
+    ],
+    [
+      'poller.target.http.headers.X-Key.valueFrom',
+      aMapping({
+        poller: {
+          target: {
+            http: { ...http, headers: { 'X-Key': { valueFrom: { secretKeyRef: { name: 'a', key: 'b' } } } } },
+          },
+        },
+      }).spec,
+    ],
+    ['aws.serviceAccountName', aMapping({ aws: { serviceAccountName: 'orders' } }).spec],
+    ['managementPolicy', aMapping({ managementPolicy: 'Observe' }).spec],
+    ['managementPolicy', spec({ eventSourceARN: arn('sqs', 'a'), managementPolicy: 'Observe' })],
+    ['adoptionPolicy', spec({ eventSourceARN: arn('sqs', 'a'), adoptionPolicy: 'IfExists' })],
+    ['replacementPolicy', spec({ eventSourceARN: arn('sqs', 'a'), replacementPolicy: 'Recreate' })],
+    ['handoverTo', spec({ eventSourceARN: arn('sqs', 'a'), handoverTo: 'Managed' })],
+    ['kmsKeyARN', spec({ eventSourceARN: arn('sqs', 'a'), kmsKeyARN: arn('kms', 'key/a') })],
+    ['metricsConfig', spec({ eventSourceARN: arn('sqs', 'a'), metricsConfig: { metrics: ['EventCount'] } })],
+  ])('names %s', (path, one) => {
+    const found = supported(one);
+    expect(found.map((gap) => gap.path)).toEqual([path]);
+    expect(found[0]?.message).toContain(`\`${path}\``);
+  });
+});
