@@ -63,3 +63,65 @@ test('kubectl explain tells unit, bounds and default of a field', async () => {
   const text = answer.stdout.replaceAll(/\s+/g, ' ');
   expect(text).toContain('Unit: seconds. Between 0 and 43200. Default: 900.');
 });
+
+test('the resource lives beside another group that has the same kind and plural', async () => {
+  await using namespace = await testNamespace(cluster);
+  const crd = '/apis/apiextensions.k8s.io/v1/customresourcedefinitions';
+  const other = 'eventsourcemappings.lambda.services.k8s.aws';
+  const made = await cluster.request(crd, { method: 'POST', body: otherCrd(other) });
+  expect(made).toMatchObject({ status: 201 });
+  try {
+    const wait = await cluster.kubectl([
+      'wait',
+      '--for=condition=Established',
+      '--timeout=30s',
+      `crd/${other}`,
+    ]);
+    expect(wait).toMatchObject({ code: 0 });
+    await stored(namespace, 'ours');
+    const theirs = {
+      apiVersion: 'lambda.services.k8s.aws/v1alpha1',
+      kind: 'EventSourceMapping',
+      metadata: { name: 'theirs' },
+    };
+    await namespace.apply(theirs);
+    expect(await get(namespace, 'esm', '-o', 'name')).toBe('eventsourcemapping.sluice.dev/ours');
+    expect(await get(namespace, 'eventsourcemappings.sluice.dev', '-o', 'name')).toBe(
+      'eventsourcemapping.sluice.dev/ours',
+    );
+    expect(await get(namespace, other, '-o', 'name')).toBe(
+      'eventsourcemapping.lambda.services.k8s.aws/theirs',
+    );
+  } finally {
+    // Left behind, it would make the plural alone ambiguous for the tests that follow.
+    await cluster.kubectl(['delete', 'crd', other, '--wait=true']);
+  }
+});
+
+/** A CRD with the names that AWS's own controllers use for mappings. */
+function otherCrd(name: string) {
+  const [plural, ...group] = name.split('.');
+  return {
+    apiVersion: 'apiextensions.k8s.io/v1',
+    kind: 'CustomResourceDefinition',
+    metadata: { name },
+    spec: {
+      group: group.join('.'),
+      scope: 'Namespaced',
+      names: {
+        plural,
+        singular: 'eventsourcemapping',
+        kind: 'EventSourceMapping',
+        listKind: 'EventSourceMappingList',
+      },
+      versions: [
+        {
+          name: 'v1alpha1',
+          served: true,
+          storage: true,
+          schema: { openAPIV3Schema: { type: 'object', 'x-kubernetes-preserve-unknown-fields': true } },
+        },
+      ],
+    },
+  };
+}
