@@ -1,40 +1,16 @@
 /** The options of `sluice controller`: one table for flags, environment, file and help. */
 import { z } from 'zod';
+import { clusterOptions } from './cluster-options.ts';
 import { commonOptions, type Options } from './config.ts';
-import { addressType, choiceType, integerType, listType, objectNameType } from './option-types.ts';
+import { choiceType, integerType } from './option-types.ts';
 
 export const controllerOptions = {
   ...commonOptions,
-  'cluster-id': {
-    type: z.string().min(1).max(64),
-    value: 'ID',
-    help: 'Name of this cluster, unique among those that share AWS accounts; part of tags and external ids. Required.',
-  },
-  namespace: {
-    type: objectNameType.optional(),
-    value: 'NAME',
-    help: 'Namespace of Leases and reports. Default: that of the kubeconfig context or of the pod.',
-  },
-  'watch-namespaces': {
-    type: listType,
-    value: 'LIST',
-    multiple: true,
-    help: 'Serve mappings of these namespaces only. Default: all.',
-  },
-  kubeconfig: {
-    type: z.string().optional(),
-    value: 'FILE',
-    help: 'Cluster and credentials. Default: KUBECONFIG, ~/.kube/config, or the ServiceAccount of the pod.',
-  },
+  ...clusterOptions,
   identity: {
     type: z.string().min(1).max(253).optional(),
     value: 'NAME',
     help: "This process in leader election and Events. Default: the host's name and a random part.",
-  },
-  'metrics-address': {
-    type: addressType(':8080'),
-    value: 'HOST:PORT',
-    help: 'Where /metrics, /healthz and /readyz listen. Default `:8080`.',
   },
   'leader-elect': {
     type: choiceType(['true', 'false'], 'true'),

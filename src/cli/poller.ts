@@ -28,19 +28,16 @@ import { TaskGroup } from '../lib/lifecycle.ts';
 import { createLog } from '../telemetry/log.ts';
 import { Metrics } from '../telemetry/metrics.ts';
 import { narrateKube } from '../telemetry/narrate-kube.ts';
+import { clusterOptions } from './cluster-options.ts';
 import { exitCodes, type Command, type Io } from './command.ts';
 import { commonOptions, optionsHelp, parseOptions, type Options } from './config.ts';
-import { addressType, integerType, ipType, listType, objectName, objectNameType } from './option-types.ts';
+import { integerType, ipType, objectName, objectNameType } from './option-types.ts';
 import { awsFromEnv, createEngine, engineOptions, engineSettings } from './engine.ts';
 import { sluiceVersion } from './version.ts';
 
 const options = {
   ...commonOptions,
-  'cluster-id': {
-    type: z.string().min(1).max(64),
-    value: 'ID',
-    help: 'Name of this cluster, unique among those that share AWS accounts; part of tags and external ids. Required.',
-  },
+  ...clusterOptions,
   pool: {
     type: objectNameType.optional().transform((name) => name ?? 'default'),
     value: 'NAME',
@@ -51,31 +48,10 @@ const options = {
     value: 'NAME',
     help: "This member's identity, unique in the namespace. Default: the host's name, which in a pod is the pod's.",
   },
-  namespace: {
-    type: objectNameType.optional(),
-    value: 'NAME',
-    help: 'Namespace of Leases and reports. Default: that of the kubeconfig context or of the pod.',
-  },
-  'watch-namespaces': {
-    type: listType,
-    value: 'LIST',
-    multiple: true,
-    help: 'Serve mappings of these namespaces only. Default: all.',
-  },
-  kubeconfig: {
-    type: z.string().optional(),
-    value: 'FILE',
-    help: 'Cluster and credentials. Default: KUBECONFIG, ~/.kube/config, or the ServiceAccount of the pod.',
-  },
   'pod-uid': {
     type: z.string().optional(),
     value: 'UID',
     help: 'UID of the pod `--member`: its Lease and report are then removed with it.',
-  },
-  'metrics-address': {
-    type: addressType(':8080'),
-    value: 'HOST:PORT',
-    help: 'Where /metrics, /healthz and /readyz listen. Default `:8080`.',
   },
   'grace-seconds': {
     type: integerType(0, 3600, 110),

@@ -3,7 +3,7 @@
  */
 import type { AwsClients } from '../aws/clients.ts';
 import type { AwsIdentity } from '../aws/credentials.ts';
-import { parseArn } from '../aws/arn.ts';
+import { parseArn } from '../api/arn.ts';
 import type { QueueSource } from '../poller/ports.ts';
 import { sdkTransport } from './sqs/sdk-transport.ts';
 import { parseQueueArn, sqsSource } from './sqs/source.ts';

@@ -8,7 +8,7 @@ import {
   InvokeCommand,
   type InvokeCommandInput,
 } from '@aws-sdk/client-lambda';
-import { parseArn } from '../aws/arn.ts';
+import { parseArn } from '../api/arn.ts';
 import type { AwsClients } from '../aws/clients.ts';
 import type { AwsIdentity } from '../aws/credentials.ts';
 import { withDeadline } from '../aws/deadline.ts';

@@ -3,7 +3,7 @@
  * second delete of a message succeeds or reports it as gone. A receive that is aborted may leave messages invisible
  * until their visibility timeout, since the service may have given them out already.
  */
-import { parseArn, type Arn } from '../../aws/arn.ts';
+import { parseArn, type Arn } from '../../api/arn.ts';
 import { classifyQueueError } from '../../aws/classify.ts';
 import { never, SluiceError } from '../../lib/errors.ts';
 import type { QueueRecord, QueueSource, ReceiveRequest, Unsettled } from '../../poller/ports.ts';
