@@ -183,9 +183,10 @@ type Turn = (signal: AbortSignal) => Promise<void>;
 function pacer(clock: Clock, paceMs: number): Turn {
   let nextMs = 0;
   return async (signal) => {
-    const atMs = Math.max(clock.monotonic(), nextMs);
+    const nowMs = clock.monotonic();
+    const atMs = Math.max(nowMs, nextMs);
     nextMs = atMs + paceMs;
-    await clock.sleep(atMs - clock.monotonic(), signal);
+    if (atMs > nowMs) await clock.sleep(atMs - nowMs, signal);
   };
 }
 
