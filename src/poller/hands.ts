@@ -73,6 +73,7 @@ export class Hands {
     const { fifo, batchSize } = this.#loop.effective;
     // What may no longer be ours must not take fresh records with it.
     if (this.#open !== undefined && this.#open.visibility.untilMs <= nowMs) this.flush();
+    this.#lot++;
     const closed = this.#batcher.add(
       fifo ? this.#loop.rules.arrangeByLane(records, batchSize) : records,
       nowMs,

@@ -55,7 +55,8 @@ export interface QueuePollerDeps {
 
 const DESCRIBE_TIMEOUT_MS = 30_000;
 const DESCRIBE_EVERY_MS = 60_000;
-const DRAIN_RECEIVE_MS = 2000;
+/** Beyond the longest poll there is. */
+const LONG_POLL_MS = 21_000;
 /** After the grace, calls that give messages back may take this long. */
 const RELEASE_GRACE_MS = 2000;
 
@@ -172,16 +173,17 @@ export class QueuePoller {
 
   /**
    * Ends for good within about `graceMs`: no more receives, untouched messages visible at once, invocations finished
-   * and their messages deleted. What still runs after the grace is abandoned to the queue's visibility. A second call
-   * can only shorten the grace.
+   * and their messages deleted. What still runs after the grace is abandoned to the queue's visibility. Long polls under
+   * way may end by themselves for `receiveMs`, by default as long as they last: one that is cut off can swallow a
+   * message until its visibility ends. A second call can only shorten both.
    */
-  drain(graceMs: number): Promise<void> {
+  drain(graceMs: number, receiveMs = LONG_POLL_MS): Promise<void> {
     const nowMs = this.#deps.clock.monotonic();
-    const pollMs = this.#config.settings.drainReceiveMs ?? DRAIN_RECEIVE_MS;
     const graceByMs = nowMs + graceMs;
+    const receivesByMs = nowMs + Math.min(graceMs, receiveMs);
     if (this.#drain !== undefined) {
       this.#drain.graceByMs = Math.min(this.#drain.graceByMs, graceByMs);
-      this.#drain.receivesByMs = Math.min(this.#drain.receivesByMs, graceByMs);
+      this.#drain.receivesByMs = Math.min(this.#drain.receivesByMs, receivesByMs);
       this.#alarm.by(nowMs);
       return this.#drain.done;
     }
@@ -191,7 +193,7 @@ export class QueuePoller {
       this.#alarm.stop();
       this.#tellState();
     });
-    this.#drain = { done, receivesByMs: nowMs + Math.min(graceMs, pollMs), graceByMs };
+    this.#drain = { done, receivesByMs, graceByMs };
     const opening = this.#phase === 'starting';
     this.#phase = 'draining';
     this.#tellState();

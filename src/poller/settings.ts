@@ -19,8 +19,6 @@ export interface QueuePollerSettings {
   readonly maximumHoldMs: number;
   /** Most invocations without `maximumConcurrency`; default 100. */
   readonly concurrencyCeiling?: number | undefined;
-  /** How long `drain` lets a long poll end by itself; default 2000. Aborting it may hide a message for a while. */
-  readonly drainReceiveMs?: number | undefined;
   /** Most bytes of one event; default Lambda's 6 MB. */
   readonly maximumEventBytes?: number | undefined;
 }

@@ -84,6 +84,17 @@ export class Model {
     if (this.#now() <= life.slowUntilMs) this.excuse(message, 'received during a slow call');
   }
 
+  /** A message is about to be handed out, again if it had a holder. */
+  reappears(message: Message): void {
+    const { deleteFailedMs, holder } = message;
+    message.deleteFailedMs = undefined;
+    // A poller that ended could not try again, nor one whose messages were hidden too shortly.
+    if (deleteFailedMs === undefined || holder?.closing !== false) return;
+    const hiddenUntilMs = Math.min(this.#now(), message.visibleAtMs);
+    if (hiddenUntilMs - deleteFailedMs < 6000) return;
+    this.violate('a failed delete is tried again', message.name);
+  }
+
   /** A receive begins. */
   receiving(life: Life): void {
     if (life.closing) this.violate('no receive begins while paused or draining', life.name);
@@ -122,6 +133,7 @@ export class Model {
     if (life.lastThrottleMs !== undefined && nowMs - life.lastThrottleMs < 90) {
       this.violate('a throttled target is left alone for a while', `${nowMs - life.lastThrottleMs} ms later`);
     }
+    life.lastThrottleMs = undefined;
     if (life.braked === undefined) return;
     if (nowMs < life.braked.untilMs - 1) this.violate('nothing is invoked while braked', life.name);
     if (++life.probes > 1) this.violate('one batch probes alone', life.name);
@@ -182,7 +194,8 @@ export class Model {
   /** The target did not process the batch. */
   heldBack(life: Life, call: Call, current: boolean): void {
     life.calls.delete(call);
-    if (current && !life.dead) life.lastThrottleMs = this.#now();
+    // Further throttles of calls that ran beside the first one change nothing.
+    if (current && !life.dead) life.lastThrottleMs ??= this.#now();
   }
 
   /** A delete was asked for. */

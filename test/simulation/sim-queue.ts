@@ -32,6 +32,8 @@ export interface Message {
   /** Whose hands it was given into last. */
   holder: Life | undefined;
   // The model's notes.
+  /** When a delete of it failed that may be tried again and was not. */
+  deleteFailedMs: number | undefined;
   excuses: number;
   succeeded: boolean;
   /** Left by a function error since its last receive. */
@@ -81,6 +83,7 @@ export class SimQueue {
       receiveCount: 0,
       receipt: '',
       holder: undefined,
+      deleteFailedMs: undefined,
       excuses: 0,
       succeeded: false,
       spent: false,
@@ -213,6 +216,7 @@ export class SimQueue {
         if (this.#model.tracing) this.#model.say(`${message.name} moves to the dead-letter queue`);
         continue;
       }
+      this.#model.reappears(message);
       message.receiveCount++;
       message.receipt = `${message.name}#${message.receiveCount}`;
       message.receivedAtMs = nowMs;
@@ -237,6 +241,7 @@ export class SimQueue {
   ): Promise<Unsettled<QueueRecord>[]> {
     const { faults, fifo } = this.#scenario;
     if (this.#model.tracing) this.#model.say(`${life.name} deletes ${receiptsOf(records)}`);
+    for (const { message } of records) message.deleteFailedMs = undefined;
     for (const { message } of records) this.#model.deleting(message, life.settings.unmatched === 'Delete');
     await this.#latency(life, () => records.map(({ message }) => message));
     if (signal.aborted) throw new Error('aborted');
@@ -252,6 +257,7 @@ export class SimQueue {
       if (message.state !== 'queued') continue;
       if (this.#happens(faults.settlePartly)) {
         this.#model.excuse(message, 'its delete failed');
+        message.deleteFailedMs ??= this.#clock.monotonic();
         failed.push({ record, code: 'InternalError', retryable: true });
       } else if (fifo && (!current || expired)) {
         this.#model.excuse(message, 'its receipt was stale');
@@ -305,7 +311,8 @@ export class SimQueue {
       } else {
         if (seconds === 0) this.#model.released(message, life);
         message.visibleAtMs = nowMs + seconds * 1000;
-        if (nowMs + this.#scenario.visibilityMs * 2 > message.receivedAtMs + holdMaxMs) {
+        const beatsMs = 3000 + 2 * Math.max(2000, this.#scenario.visibilityMs);
+        if (nowMs + beatsMs > message.receivedAtMs + holdMaxMs) {
           this.#model.excuse(message, 'it reached the total limit of visibility');
         }
       }
