@@ -14,7 +14,7 @@ export default defineConfig({
       tier(
         'unit',
         ['test/unit/**/*.test.ts', 'test/simulation/**/*.test.ts', 'test/architecture.test.ts'],
-        10_000,
+        30_000,
       ),
       tier('contract', ['test/contract/**/*.test.ts'], 60_000),
       tier('cluster', ['test/cluster/**/*.test.ts'], 120_000, { ...onControlPlane, fileParallelism: false }),

@@ -154,7 +154,6 @@ async function startHere(
     services: parseServices([`orders-consumer=${address}`, `payments-consumer=${address}`]),
     accountID: undefined,
     metricsAddress: '127.0.0.1:0',
-    drainReceiveMs: 1000,
     bufferBytes: 128 * 1024 * 1024,
     concurrencyCeiling: 100,
   });
@@ -167,7 +166,7 @@ async function startHere(
     ],
     inFlight: (mapping) => local.inFlight(mapping),
     async [Symbol.asyncDispose]() {
-      await local.engine.drain(5000);
+      await local.engine.drain(5000, 1000);
       await local[Symbol.asyncDispose]();
     },
   };

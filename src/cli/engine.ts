@@ -62,9 +62,10 @@ export interface EngineOptions {
   readonly aws: { readonly region: string | undefined; readonly endpoints: AwsEndpoints };
   readonly services: ServiceFollower;
   readonly secrets: SecretReader;
+  /** How often Secrets are read again; default 60,000. */
+  readonly secretRefreshMs?: number;
   readonly bufferBytes: number;
   readonly concurrencyCeiling: number;
-  readonly drainReceiveMs: number;
   /** Set where endpoints of Services may be on this machine. */
   readonly addressOverride: string | undefined;
   /** What `facts` returns may have changed. */
@@ -79,7 +80,8 @@ export interface Engine extends AsyncDisposable {
   /** What this process knows of each of its mappings. */
   facts(): readonly MappingFacts[];
   readonly clients: AwsClients;
-  drain(graceMs: number): Promise<void>;
+  /** `receiveMs` bounds how long polls under way may end by themselves. */
+  drain(graceMs: number, receiveMs: number): Promise<void>;
 }
 
 interface Watch {
@@ -116,11 +118,11 @@ export function createEngine(options: EngineOptions): Engine {
     clusterID: options.clusterID,
     services: options.services,
     secrets: options.secrets,
+    secretRefreshMs: options.secretRefreshMs,
     resolver: systemResolver,
     newId: randomUUID,
     newTraceId: () => randomBytes(16).toString('hex'),
     concurrencyCeiling: options.concurrencyCeiling,
-    drainReceiveMs: options.drainReceiveMs,
     allowLoopbackEndpoints: options.addressOverride !== undefined,
     onSecretFailure: (work, message) =>
       log.warn('Could not take a Secret over again, the former content stays in use', {
@@ -215,9 +217,9 @@ export function createEngine(options: EngineOptions): Engine {
     set: (works) => runner.set(works),
     standings: () => runner.standings(),
     facts: () => runner.standings().map(factsOf),
-    drain: (graceMs) => runner.drain(graceMs),
+    drain: (graceMs, receiveMs) => runner.drain(graceMs, receiveMs),
     async [Symbol.asyncDispose]() {
-      await runner.drain(0);
+      await runner.drain(0, 0);
       await clients[Symbol.asyncDispose]();
     },
   };

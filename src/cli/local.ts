@@ -41,7 +41,6 @@ export interface LocalOptions {
   readonly services: LocalServices;
   readonly accountID: string | undefined;
   readonly metricsAddress: string;
-  readonly drainReceiveMs: number;
   readonly bufferBytes: number;
   readonly concurrencyCeiling: number;
 }

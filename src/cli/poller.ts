@@ -63,6 +63,11 @@ const options = {
     value: 'N',
     help: 'How long outstanding long polls may end by themselves after SIGTERM: one that is cut off can hide a message until its visibility ends. Default 20.',
   },
+  'secret-refresh-seconds': {
+    type: integerType(1, 3600, 60),
+    value: 'N',
+    help: 'How often the Secrets of HTTP targets are read again, in seconds, so that rotated ones are used. Default 60.',
+  },
   'endpoint-address-override': {
     type: ipType.optional(),
     value: 'IP',
@@ -139,7 +144,7 @@ async function runPoller(argv: readonly string[], io: Io): Promise<number> {
     aws: awsFromEnv(io.env),
     services,
     secrets: kubeSecretReader(api),
-    drainReceiveMs: values['drain-receive-seconds'] * 1000,
+    secretRefreshMs: values['secret-refresh-seconds'] * 1000,
     addressOverride: values['endpoint-address-override'],
     onChange: () => reporter?.touch(),
   });
@@ -282,7 +287,7 @@ async function runPoller(argv: readonly string[], io: Io): Promise<number> {
   log.info('Draining', { reason: String(io.signal.reason) });
   // The Lease goes first, so that the others take over while this member finishes.
   announcing.abort();
-  await engine.drain(values['grace-seconds'] * 1000);
+  await engine.drain(values['grace-seconds'] * 1000, values['drain-receive-seconds'] * 1000);
   background.abort();
   await services[Symbol.asyncDispose]();
   await tasks.drained();

@@ -95,14 +95,13 @@ async function runFiles(argv: readonly string[], io: Io): Promise<number> {
     services,
     accountID: values['account-id'],
     metricsAddress: values['metrics-address'],
-    drainReceiveMs: values['drain-receive-seconds'] * 1000,
     ...engineSettings(values),
   });
   const isComplete = await local.apply(first, io.signal);
   const runFile = await writeRunFile(values['state-dir'], local, first);
   await watchFiles(values.file, { content: first.content, isComplete }, local, log, io.signal);
   log.info('Draining', { reason: String(io.signal.reason) });
-  await local.engine.drain(values['grace-seconds'] * 1000);
+  await local.engine.drain(values['grace-seconds'] * 1000, values['drain-receive-seconds'] * 1000);
   await rm(runFile, { force: true });
   log.info('Stopped');
   return exitCodes.ok;

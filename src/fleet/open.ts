@@ -36,7 +36,6 @@ export interface OpenerDeps extends TargetDeps {
   /** Part of the external ids with which roles are assumed. */
   readonly clusterID: string;
   readonly concurrencyCeiling: number;
-  readonly drainReceiveMs: number;
   /** Told when a mapping was opened, and whenever what is known of it may have changed. */
   readonly onInsight: (work: Work, insight: Insight) => void;
   readonly onError: (error: unknown) => void;
@@ -158,8 +157,8 @@ async function openMapping(
         await former.close();
       });
     },
-    drain(graceMs) {
-      const drained = poller.drain(graceMs);
+    drain(graceMs, receiveMs) {
+      const drained = poller.drain(graceMs, receiveMs);
       ending ??= end(drained);
       return ending;
     },
@@ -222,7 +221,6 @@ function plan(deps: OpenerDeps, work: Work): Plan {
       unmatched: values.poller?.unmatched ?? 'Delete',
       maximumHoldMs: (values.poller?.maximumHoldSeconds ?? 900) * 1000,
       concurrencyCeiling: deps.concurrencyCeiling,
-      drainReceiveMs: deps.drainReceiveMs,
     },
   };
 }

@@ -30,7 +30,8 @@ export interface Opened {
   /** Takes over another spec in place; only for equal source keys. Changes nothing when it throws. */
   reconfigure(work: Work, signal: AbortSignal): Promise<void>;
   /** Ends for good within about `graceMs`. A second call can only shorten the grace; each resolves at the end. */
-  drain(graceMs: number): Promise<void>;
+  /** `receiveMs` bounds how long polls under way may end by themselves; by default as long as they last. */
+  drain(graceMs: number, receiveMs?: number): Promise<void>;
 }
 
 /** Makes pollers. Throws `SluiceError` with a documented reason when the work cannot be run as it is. */
@@ -84,6 +85,7 @@ export class Runner {
   readonly #slots = new Map<string, Slot>();
   readonly #tasks: TaskGroup;
   #graceMs: number;
+  #receiveMs: number | undefined;
   #closing = false;
 
   constructor(deps: RunnerDeps) {
@@ -108,14 +110,16 @@ export class Runner {
 
   /**
    * Drains every mapping and resolves when all have stopped; nothing starts any more. What drains already gets the
-   * shorter grace of the two, and a later call can shorten it again.
+   * shorter grace of the two, and a later call can shorten it again. A process that ends has less time for long polls
+   * than one that hands a mapping over: `receiveMs`.
    */
-  async drain(graceMs: number): Promise<void> {
+  async drain(graceMs: number, receiveMs?: number): Promise<void> {
     this.#graceMs = this.#closing ? Math.min(this.#graceMs, graceMs) : graceMs;
+    this.#receiveMs = receiveMs;
     this.#closing = true;
     for (const [key, slot] of this.#slots) {
       const { current } = slot;
-      if (slot.draining && current !== undefined) this.#tasks.run(() => current.opened.drain(graceMs));
+      if (slot.draining && current !== undefined) this.#tasks.run(() => current.opened.drain(graceMs, receiveMs));
       this.#want(key, slot, undefined);
     }
     await this.#tasks.drained();
@@ -215,7 +219,7 @@ export class Runner {
     if (slot.current === undefined) return;
     slot.draining = true;
     try {
-      await slot.current.opened.drain(this.#graceMs);
+      await slot.current.opened.drain(this.#graceMs, this.#receiveMs);
     } catch (error) {
       this.#deps.onError(error);
     }

@@ -196,6 +196,7 @@ export class QueuePoller {
     this.#drain = { done, receivesByMs, graceByMs };
     const opening = this.#phase === 'starting';
     this.#phase = 'draining';
+    this.#describeAtMs = Infinity;
     this.#tellState();
     this.#reader.stop();
     if (opening) this.#calls.abort();
@@ -228,7 +229,7 @@ export class QueuePoller {
   /** A deadline has come: looks at all of them, then says when to look again. */
   #ring(): void {
     const nowMs = this.#deps.clock.monotonic();
-    if (this.#describeAtMs <= nowMs && this.#phase === 'running') {
+    if (this.#describeAtMs <= nowMs) {
       this.#describeAtMs = Infinity;
       this.#tasks.run(() => this.#refreshFacts());
     }
@@ -269,8 +270,7 @@ export class QueuePoller {
     const nowMs = clock.monotonic();
     this.#facts = facts;
     this.#measure(nowMs);
-    this.#describeAtMs = nowMs + DESCRIBE_EVERY_MS * (0.9 + 0.2 * random());
-    this.#alarm.by(this.#describeAtMs);
+    this.#describeAgain(nowMs + DESCRIBE_EVERY_MS * (0.9 + 0.2 * random()));
     onFacts?.(facts);
   }
 
@@ -279,9 +279,14 @@ export class QueuePoller {
       await this.#describe();
     } catch {
       // The old facts stand: receives tell whether the source is well, and a queue's settings change rarely.
-      this.#describeAtMs = this.#deps.clock.monotonic() + DESCRIBE_EVERY_MS;
-      this.#alarm.by(this.#describeAtMs);
+      this.#describeAgain(this.#deps.clock.monotonic() + DESCRIBE_EVERY_MS);
     }
+  }
+
+  #describeAgain(atMs: number): void {
+    if (this.#drain !== undefined) return;
+    this.#describeAtMs = atMs;
+    this.#alarm.by(atMs);
   }
 
   #measure(nowMs: number): void {

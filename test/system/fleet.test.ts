@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { recordsOf } from '../support/consumer.ts';
 import { eventually } from '../support/eventually.ts';
 import { testFleet } from '../support/fleet.ts';
+import { conditionOf } from '../support/kube.ts';
 import { startHttpSink } from '../support/http-sink.ts';
 import { createQueue } from '../support/queues.ts';
 import type { AwsServer } from '../support/servers/aws-server.ts';
@@ -86,5 +87,29 @@ describe('a fleet on a real API server', () => {
     await queue.send(['after the crash']);
     await eventually(() => queue.isEmpty(), { timeoutMs: 40_000, what: 'delivery by the other member' });
     expect(sink.requests.flatMap((request) => recordsOf(request)).map((record) => record.body)).toEqual(['after the crash']);
+  });
+
+  it('warns in condition and Event when messages become visible before the target may be done', async () => {
+    await using fleet = await testFleet(sharedControlPlane(), aws);
+    await using sink = await startHttpSink();
+    const queue = await createQueue(aws, { visibilitySeconds: 2 });
+    await fleet.serve('orders', sink);
+    await fleet.start(['a']);
+    await fleet.namespace.apply([
+      fleet.mapping('orders', queue, 'orders', { filterCriteria: { filters: [{ pattern: '{"body":["keep"]}' }] } }),
+      fleet.mapping('copies', queue, 'orders'),
+    ]);
+    // The most telling of several warnings is the condition's reason; the message has them all.
+    const object = await fleet.namespace.waitForCondition(orders, { type: 'SourceHealthy' });
+    await eventually(async () => {
+      const message = conditionOf((await fleet.namespace.get(orders)) ?? object, 'SourceHealthy')?.message ?? '';
+      return message.includes('visibility time-out') && message.includes('another mapping reads this queue');
+    });
+    await eventually(async () => {
+      const { stdout } = await fleet.controlPlane.kubectl(['-n', fleet.namespace.name, 'get', 'events.events.k8s.io', '-o', 'json']);
+      const { items } = JSON.parse(stdout) as { items: readonly { reason: string; type: string; regarding: { name: string } }[] };
+      const reasons = new Set(items.filter((event) => event.regarding.name === 'orders').map((event) => event.reason));
+      return reasons.has('VisibilityTimeoutTooShort') || reasons.has('FilterDeletesOnSharedQueue');
+    });
   });
 });

@@ -58,7 +58,6 @@ class Bench implements AsyncDisposable {
       newId: () => crypto.randomUUID(),
       clusterID: 'test',
       concurrencyCeiling: 10,
-      drainReceiveMs: 0,
       onInsight: (_work, insight) => this.insights.push(insight),
       onError: (error) => this.errors.push(error),
     });
@@ -182,7 +181,7 @@ describe('an open mapping', () => {
     await queue.send(['{"t":"b"}', '{"t":"a"}']);
     await eventually(async () => sink.requests.length >= 2 && (await queue.isEmpty()));
     expect(reads).toBe(readsToOpen);
-    await opened.drain(5000);
+    await opened.drain(5000, 0);
     expect(bench.events.at(-1)).toEqual({ kind: 'state-changed', state: 'stopped' });
     expect(bench.clients.size).toBe(0);
     expect(bench.errors).toEqual([]);
@@ -212,7 +211,7 @@ describe('an open mapping', () => {
     await eventually(() => second.requests.length === 1);
     expect(first.requests).toHaveLength(2);
     expect(bench.insights.at(-1)?.effective.values.batchSize).toBe(10);
-    await opened.drain(5000);
+    await opened.drain(5000, 0);
   });
 
   test('that cannot be reconfigured goes on as it was', async () => {
@@ -227,7 +226,7 @@ describe('an open mapping', () => {
     await expect(opened.reconfigure(workOn(wrong), signal)).rejects.toMatchObject({ reason: 'InvalidSpec' });
     await queue.send(['still']);
     await eventually(() => sink.requests.length === 1);
-    await opened.drain(5000);
+    await opened.drain(5000, 0);
   });
 
   test('can be paused before and after it has begun, and drained from there', async () => {
@@ -240,7 +239,7 @@ describe('an open mapping', () => {
     await queue.send(['one']);
     await eventually(() => queue.isEmpty());
     opened.pause();
-    await opened.drain(5000);
+    await opened.drain(5000, 0);
     expect(bench.events.flatMap((event) => (event.kind === 'state-changed' ? [event.state] : []))).toEqual([
       'paused',
       'starting',
@@ -260,8 +259,8 @@ describe('an open mapping', () => {
     opened.resume();
     await queue.send(['stuck']);
     await eventually(() => sink.requests.length === 1);
-    const long = opened.drain(600_000);
-    await opened.drain(0);
+    const long = opened.drain(600_000, 0);
+    await opened.drain(0, 0);
     await long;
     expect(bench.clients.size).toBe(0);
     const { Attributes } = await queue.sqs.send(
@@ -286,7 +285,7 @@ describe('an open mapping', () => {
     lambda.answer(reply(200, { EventSourceMappings: [] }));
     await clock.advance(11 * 60_000);
     await eventually(() => reasons().length === 0);
-    await clock.runUntil(opened.drain(0));
+    await clock.runUntil(opened.drain(0, 0));
   });
 
   test('many mappings look for Lambda’s one after the other, since the whole account shares the calls', async () => {
@@ -301,7 +300,7 @@ describe('an open mapping', () => {
     await eventually(() => lambda.requests.length === before + 10);
     await clock.advance(10_000);
     await eventually(() => lambda.requests.length === before + 20);
-    await clock.runUntil(Promise.all(many.map((opened) => opened.drain(0))));
+    await clock.runUntil(Promise.all(many.map((opened) => opened.drain(0, 0))));
     expect(clock.sleepers).toBe(0);
   });
 });
