@@ -9,6 +9,7 @@ import { foundText, pathText, type Finding, type Path } from './problem.ts';
 import type { Rule } from './rule.ts';
 import type { SchemaNode } from './schema.ts';
 import { checkStructure, isRecord } from './structure.ts';
+import { readTargetUrl } from './target-url.ts';
 
 export interface CheckOptions {
   /** What is wrong with a filter pattern, or undefined. Injected: the compiler of filters is another room. */
@@ -53,6 +54,13 @@ export function checkSpec(spec: EventSourceMappingSpec, options: CheckOptions): 
       message: `\`${pathText(path)}\` must be a valid filter pattern: ${problem}`,
       found: foundText(pattern),
     });
+  }
+  // In Managed mode `poller` is inert.
+  const url = spec.mode === 'Poller' ? spec.poller?.target?.http?.url : undefined;
+  const target = url === undefined ? undefined : readTargetUrl(url);
+  // The text itself is not shown: what makes it wrong may be a password in it.
+  if (target?.kind === 'invalid') {
+    findings.push({ path: ['spec', 'poller', 'target', 'http', 'url'], message: target.message });
   }
   const stamp = spec.startingPositionTimestamp;
   if (now !== undefined && stamp !== undefined && Date.parse(stamp) > now) {

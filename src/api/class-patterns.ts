@@ -44,31 +44,50 @@ export function matchesARN(pattern: string, arn: string, namespace: string): boo
   return matchesGlob(wanted.slice(5).join(':'), found.slice(5).join(':'));
 }
 
-/** Whether the class's pattern admits the URL. A pattern without a path admits every path of its host and port. */
+/**
+ * Whether the class's pattern admits the URL. A pattern without a path admits every path of its host and port; one
+ * without a query admits every query if it ends in `*`, and otherwise none.
+ *
+ * Where a pattern limits the path, a path with an escaped slash, backslash, dot or percent sign is not admitted:
+ * servers differ in whether they decode it before they route, so that behind `/team-a/*` it may lead to anybody's.
+ */
 export function matchesURL(pattern: string, url: string, namespace: string): boolean {
   const wanted = split(expandNamespace(pattern, namespace));
   if (wanted === undefined || !URL.canParse(url)) return false;
   // What the client will really ask for: dot segments resolved, host lower-cased, default port left out.
   const { protocol, host, pathname, search, username, password } = new URL(url);
   if (username !== '' || password !== '') return false;
-  return (
-    matchesGlob(wanted.scheme, protocol.slice(0, -1)) &&
-    matchesGlob(withoutDefaultPort(wanted.scheme, wanted.host), host) &&
-    (wanted.path === undefined || matchesGlob(wanted.path, pathname + search))
-  );
+  if (!matchesGlob(wanted.scheme, protocol.slice(0, -1))) return false;
+  if (!matchesGlob(withoutDefaultPort(wanted.scheme, wanted.host), host)) return false;
+  const { path, query } = wanted;
+  if (path === undefined) return true;
+  const isAmbiguous = path !== '/*' && /%(?:2f|5c|2e|25)/i.test(pathname);
+  if (isAmbiguous || !matchesGlob(path, pathname)) return false;
+  return query === undefined ? search === '' || path.endsWith('*') : matchesGlob(query, search);
 }
 
-function split(pattern: string): { scheme: string; host: string; path: string | undefined } | undefined {
+interface UrlPattern {
+  readonly scheme: string;
+  readonly host: string;
+  readonly path: string | undefined;
+  /** With its `?`. */
+  readonly query: string | undefined;
+}
+
+function split(pattern: string): UrlPattern | undefined {
   const colon = pattern.indexOf('://');
   if (colon < 1) return undefined;
   const rest = pattern.slice(colon + 3);
   const slash = rest.indexOf('/');
   const host = slash < 0 ? rest : rest.slice(0, slash);
   if (host === '') return undefined;
+  const path = slash < 0 ? undefined : rest.slice(slash);
+  const mark = path?.indexOf('?') ?? -1;
   return {
     scheme: pattern.slice(0, colon).toLowerCase(),
     host: host.toLowerCase(),
-    path: slash < 0 ? undefined : rest.slice(slash),
+    path: mark < 0 ? path : path?.slice(0, mark),
+    query: mark < 0 ? undefined : path?.slice(mark),
   };
 }
 

@@ -11,6 +11,7 @@ import { matchesARN, matchesURL, expandNamespace } from './class-patterns.ts';
 import { defaultPool, isDefaultClass, type MappingClass, type MappingClassSpec } from './class.ts';
 import type { Reason } from './conditions.ts';
 import type { EventSourceMapping } from './mapping.ts';
+import { readTargetUrl, shownUrl } from './target-url.ts';
 
 /** As whom AWS is called for a mapping. External id and session name are Sluice's, never the tenant's. */
 export type Identity =
@@ -33,7 +34,12 @@ export interface Denied {
   readonly kind: 'denied';
   readonly reason: Extract<
     Reason,
-    'ClassNotFound' | 'ClassNotPermitted' | 'UrlNotPermitted' | 'QuotaExceeded' | 'IncompleteARN'
+    | 'ClassNotFound'
+    | 'ClassNotPermitted'
+    | 'UrlNotPermitted'
+    | 'QuotaExceeded'
+    | 'IncompleteARN'
+    | 'InvalidSpec'
   >;
   /** For a person: field, value found, what is allowed. */
   readonly message: string;
@@ -216,13 +222,15 @@ function destinationRule(mappingClass: MappingClass, mapping: EventSourceMapping
 
 /** In Managed mode `poller` is inert, and so is its URL. */
 function urlRule(mappingClass: MappingClass, mapping: EventSourceMapping): Denied | undefined {
-  const url = mapping.spec.poller?.target?.http?.url;
-  if (mapping.spec.mode !== 'Poller' || url === undefined) return undefined;
+  const text = mapping.spec.poller?.target?.http?.url;
+  if (mapping.spec.mode !== 'Poller' || text === undefined) return undefined;
+  const read = readTargetUrl(text);
+  if (read.kind === 'invalid') return deny('InvalidSpec', read.message);
   const patterns = mappingClass.spec.targets?.allowedURLs ?? [];
-  if (patterns.some((pattern) => matchesURL(pattern, url, namespaceOf(mapping)))) return undefined;
+  if (patterns.some((pattern) => matchesURL(pattern, text, namespaceOf(mapping)))) return undefined;
   return deny(
     'UrlNotPermitted',
-    `\`poller.target.http.url\`: ${onlyPatterns(mappingClass, patterns)}; found ${quote(url)}`,
+    `\`poller.target.http.url\`: ${onlyPatterns(mappingClass, patterns)}; found ${quote(shownUrl(read.url))}`,
   );
 }
 

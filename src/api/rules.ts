@@ -13,21 +13,27 @@ import { streamRules } from './sources/streams.ts';
 
 type Headers = NonNullable<HttpTarget['headers']>;
 
-/** Headers of HTTP's own framing and of Sluice; a fixed header of that name would break or forge a request. */
+/** Headers that HTTP's framing or Sluice sets; a fixed header of that name would break or forge a request. */
 export const reservedHeaders: readonly string[] = [
+  'accept-encoding',
   'connection',
   'content-encoding',
   'content-length',
   'content-type',
   'expect',
   'host',
+  'idempotency-key',
   'keep-alive',
+  'proxy-authenticate',
   'proxy-authorization',
   'proxy-connection',
   'te',
+  'traceparent',
+  'tracestate',
   'trailer',
   'transfer-encoding',
   'upgrade',
+  'x-amzn-trace-id',
 ];
 
 const httpToken = '^[A-Za-z0-9!#$%&*+.^_|~-]{1,128}$';

@@ -56,7 +56,7 @@ const http = object('An HTTP target; exactly one of `service` and `url`.', {
     { defaults: 'Lambda' },
   ),
   headers: map(
-    'Fixed headers of every request. Names of HTTP itself (Host, Content-Length, Content-Type, Connection, Transfer-Encoding and the like) are refused.',
+    'Fixed headers of every request. Names that HTTP or Sluice sets (Host, Content-Type, Connection, Idempotency-Key, traceparent and the like) are refused.',
     object('Exactly one of `value` and `valueFrom`.', {
       value: string('The value itself.', { maxLength: 4096, pattern: '^[\\t -~]*$' }),
       valueFrom: object(
@@ -80,7 +80,7 @@ const http = object('An HTTP target; exactly one of `service` and `url`.', {
       { required: ['name'] },
     ),
     clientCertSecretRef: object(
-      'A Secret of type kubernetes.io/tls with the client certificate and its key.',
+      'A Secret of type kubernetes.io/tls with the client certificate and its key; followed when it changes.',
       { name: objectName('Name of the Secret.') },
       { required: ['name'] },
     ),

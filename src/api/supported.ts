@@ -63,9 +63,4 @@ function httpGaps(http: HttpTarget | undefined, no: (path: string, what: string)
   if (http === undefined) return;
   const at = 'poller.target.http';
   if (http.format !== undefined && http.format !== 'Lambda') no(`${at}.format`, `\`${http.format}\``);
-  if (http.tls?.clientCertSecretRef !== undefined)
-    no(`${at}.tls.clientCertSecretRef`, 'a client certificate');
-  for (const [name, header] of Object.entries(http.headers ?? {})) {
-    if (header.valueFrom !== undefined) no(`${at}.headers.${name}.valueFrom`, 'a header from a Secret');
-  }
 }

@@ -13,14 +13,16 @@ import type { HttpTarget } from '../targets/http-target.ts';
 import { lambdaTarget, readFunctionTimeoutMs, type LambdaTargetOptions } from '../targets/lambda.ts';
 import type { OpenTarget } from './open-target.ts';
 
-/** How often Secrets are read again. */
-const secretIntervalMs = 60_000;
+/** How often Secrets are read again, unless the surroundings say otherwise. */
+const defaultSecretRefreshMs = 60_000;
 /** How often a function is asked for its time-out. */
 const functionIntervalMs = 5 * 60_000;
 
 interface Deps {
   readonly clock: Clock;
   readonly random: Random;
+  /** How often Secrets are read again, default 60 s; a tenth more or less, to spread the reads. */
+  readonly secretRefreshMs?: number | undefined;
 }
 
 /** How Secrets are read again, and who is told when they cannot be read or used. */
@@ -29,7 +31,7 @@ export interface SecretFollowing {
   readonly onFailure: (message: string) => void;
 }
 
-/** An HTTP target, with its Secrets read again each minute until it is closed; without `following` as it is. */
+/** An HTTP target, with its Secrets read again now and then until it is closed; without `following` as it is. */
 export function followSecrets(
   deps: Deps,
   target: HttpTarget,
@@ -57,7 +59,8 @@ export function followSecrets(
       complaint = message;
     }
   };
-  const rounds = following === undefined ? undefined : repeat(deps, secretIntervalMs, look);
+  const everyMs = deps.secretRefreshMs ?? defaultSecretRefreshMs;
+  const rounds = following === undefined ? undefined : repeat(deps, everyMs, look);
   return {
     type: target.type,
     timeoutMs: target.timeoutMs,

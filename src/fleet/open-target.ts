@@ -29,6 +29,8 @@ export interface TargetDeps {
   readonly newTraceId: () => string;
   /** Endpoints of Services may be on this machine: laptops and test clusters. */
   readonly allowLoopbackEndpoints: boolean;
+  /** How often Secrets are read again, in milliseconds; default 60,000. */
+  readonly secretRefreshMs?: number | undefined;
   /** Told when a Secret could not be read or used again; the old content stays in use. */
   readonly onSecretFailure: (work: Work, message: string) => void;
 }

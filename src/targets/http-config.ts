@@ -5,7 +5,7 @@
 import type { HttpTarget as HttpTargetSpec } from '../api/mapping.ts';
 import { never, SluiceError } from '../lib/errors.ts';
 import type { AddressPolicy } from './address-policy.ts';
-import { checkFixedHeaders } from './http/headers.ts';
+import { checkFixedHeaders, headerValueProblem } from './http/headers.ts';
 import type { TlsConfig } from './http/tls.ts';
 import { permitUrl } from './url-policy.ts';
 
@@ -46,8 +46,8 @@ export function secretNames(http: HttpTargetSpec): readonly string[] {
 }
 
 /**
- * The target's configuration and place. Throws `SluiceError` with `InvalidSpec`, `UrlNotPermitted`, `SecretNotFound`
- * or `NotSupported`, whose message names the field.
+ * The target's configuration and place. Throws `SluiceError` with `InvalidSpec`, `UrlNotPermitted`, `SecretNotFound`,
+ * `SecretInvalid` or `NotSupported`, whose message names the field.
  */
 export function httpTargetConfig(
   http: HttpTargetSpec,
@@ -98,10 +98,22 @@ function headersOf(http: HttpTargetSpec, inputs: HttpTargetInputs): Record<strin
   const headers = Object.create(null) as Record<string, string>;
   for (const [name, { value, valueFrom }] of Object.entries(http.headers ?? {})) {
     const ref = valueFrom?.secretKeyRef;
-    headers[name] =
-      ref === undefined ? (value ?? '') : secretValue(inputs, `headers.${name}`, ref.name, ref.key);
+    headers[name] = ref === undefined ? (value ?? '') : secretHeader(inputs, name, ref);
   }
   return headers;
+}
+
+/** The spec is right when a Secret holds what no header can carry, so the reason names the Secret. */
+function secretHeader(
+  inputs: HttpTargetInputs,
+  header: string,
+  ref: { readonly name: string; readonly key: string },
+): string {
+  const value = secretValue(inputs, `headers.${header}`, ref.name, ref.key);
+  const problem = headerValueProblem(value);
+  if (problem === undefined) return value;
+  const text = `\`poller.target.http.headers.${header}\`: the key ${JSON.stringify(ref.key)} of the Secret ${JSON.stringify(ref.name)} ${problem}`;
+  throw new SluiceError('SecretInvalid', text, never);
 }
 
 function tlsOf(http: HttpTargetSpec, inputs: HttpTargetInputs): TlsConfig | undefined {

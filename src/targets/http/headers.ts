@@ -11,19 +11,7 @@ import type { Invocation } from '../../poller/ports.ts';
 export const maxHeaders = 32;
 const maxValueLength = 8192;
 
-/**
- * Names that Sluice or the connection sets; a fixed header of one would break the call or its contract. The schema
- * refuses those of HTTP's framing already.
- */
-const reserved: ReadonlySet<string> = new Set([
-  ...reservedHeaders,
-  'accept-encoding',
-  'idempotency-key',
-  'proxy-authenticate',
-  'traceparent',
-  'tracestate',
-  'x-amzn-trace-id',
-]);
+const reserved: ReadonlySet<string> = new Set(reservedHeaders);
 
 /**
  * Checks the fixed headers and returns them with lower-case names. Throws `InvalidSpec` with the name of the header;
@@ -45,16 +33,19 @@ export function checkFixedHeaders(
     }
     if (reserved.has(lower)) throw invalid(name, 'must not be set: Sluice or the connection sets it');
     if (lower in checked) throw invalid(name, 'must be given once; case makes no difference');
-    if (/[\r\n]/.test(value)) {
-      throw invalid(name, 'must not contain a line break (a Secret made with `echo` ends in one)');
-    }
-    if (!/^[\t -~]*$/.test(value)) throw invalid(name, 'must contain printable ASCII characters only');
-    if (value.length > maxValueLength) {
-      throw invalid(name, `is ${value.length} characters long: it must be at most ${maxValueLength}`);
-    }
+    const problem = headerValueProblem(value);
+    if (problem !== undefined) throw invalid(name, problem);
     checked[lower] = value;
   }
   return checked;
+}
+
+/** Why a value cannot be sent, to complete "… <field>"; undefined if it can. Never shows the value. */
+export function headerValueProblem(value: string): string | undefined {
+  if (/[\r\n]/.test(value)) return 'must not contain a line break (a Secret made with `echo` ends in one)';
+  if (!/^[\t -~]*$/.test(value)) return 'must contain printable ASCII characters only';
+  if (value.length <= maxValueLength) return undefined;
+  return `is ${value.length} characters long: it must be at most ${maxValueLength}`;
 }
 
 function invalid(name: string, text: string): SluiceError {

@@ -3,6 +3,7 @@
  */
 import { kinds } from '../../../src/api/crd.ts';
 import type { Rule } from '../../../src/api/rule.ts';
+import { reservedHeaders } from '../../../src/api/rules.ts';
 import { bases, type BaseName, type Json } from './bases.ts';
 import { concretePath, put } from './edit.ts';
 import type { SchemaCase } from './structure-cases.ts';
@@ -122,8 +123,11 @@ export const ruleCases: Readonly<Record<string, RuleCase>> = {
     ]),
   },
   'header names that are free': {
-    accept: [['url', { [`${http}.headers`]: { 'X-Team': { value: 'a' }, 'x_y.z~1': { value: 'b' } } }]],
-    reject: ['Host', 'content-length', 'Transfer-Encoding', 'a b', 'a:b', ''].map((name): Edited => [
+    accept: [
+      ['url', { [`${http}.headers`]: { 'X-Team': { value: 'a' }, 'x_y.z~1': { value: 'b' } } }],
+      ['url', { [`${http}.headers`]: { Authorization: { value: 'a' }, 'User-Agent': { value: 'b' } } }],
+    ],
+    reject: [...reservedHeaders, 'Host', 'X-Amzn-Trace-Id', 'a b', 'a:b', ''].map((name): Edited => [
       'url',
       { [`${http}.headers`]: { [name]: { value: 'a' } } },
     ]),

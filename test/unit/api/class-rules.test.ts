@@ -441,6 +441,48 @@ describe('a pattern', () => {
       matches: false,
       why: "another tenant's host",
     },
+    {
+      pattern: 'https://a.test/public/*',
+      url: 'https://a.test/public/..%2Fadmin',
+      matches: false,
+      why: 'an escaped slash, which some servers decode before they route',
+    },
+    {
+      pattern: 'https://a.test/public/*',
+      url: 'https://a.test/public/%252e%252e/admin',
+      matches: false,
+      why: 'escaped twice',
+    },
+    {
+      pattern: 'https://a.test/*',
+      url: 'https://a.test/a%2Fb',
+      matches: true,
+      why: 'where every path is admitted, escapes lead nowhere else',
+    },
+    {
+      pattern: 'https://a.test/*/public',
+      url: 'https://a.test/admin?x=/public',
+      matches: false,
+      why: 'a star of the path does not reach into the query',
+    },
+    {
+      pattern: 'https://a.test/hook',
+      url: 'https://a.test/hook?as=admin',
+      matches: false,
+      why: 'no star at the end, no query',
+    },
+    {
+      pattern: 'https://a.test/hook?team={namespace}',
+      url: 'https://a.test/hook?team=shop',
+      matches: true,
+      why: 'a query of its own',
+    },
+    {
+      pattern: 'https://a.test/hook?team={namespace}',
+      url: 'https://a.test/hook?team=bank',
+      matches: false,
+      why: "another tenant's query",
+    },
     { pattern: 'nonsense', url: 'https://a.test/', matches: false, why: 'a pattern that is no URL' },
     { pattern: 'https://*', url: 'nonsense', matches: false, why: 'a URL that is none' },
   ])('$pattern, $url: $matches ($why)', ({ pattern, url: text, matches }) => {

@@ -168,6 +168,20 @@ describe('what is not built yet', () => {
   test.each([
     ['a Poller mapping with a Service', aMapping().spec],
     [
+      'a header and certificates from Secrets',
+      aMapping({
+        poller: {
+          target: {
+            http: {
+              service: { ...http.service, scheme: 'https' },
+              headers: { 'X-Key': { valueFrom: { secretKeyRef: { name: 'a', key: 'b' } } } },
+              tls: { caSecretRef: { name: 'a' }, clientCertSecretRef: { name: 'b' } },
+            },
+          },
+        },
+      }).spec,
+    ],
+    [
       'a Poller mapping of a FIFO queue to a function',
       spec({ mode: 'Poller', eventSourceARN: arn('sqs', 'a.fifo') }),
     ],
@@ -191,21 +205,6 @@ describe('what is not built yet', () => {
     [
       'poller.target.http.format',
       aMapping({ poller: { target: { http: { ...http, format: 'CloudEvents' } } } }).spec,
-    ],
-    [
-      'poller.target.http.tls.clientCertSecretRef',
-      aMapping({ poller: { target: { http: { ...http, tls: { clientCertSecretRef: { name: 'a' } } } } } })
-        .spec,
-    ],
-    [
-      'poller.target.http.headers.X-Key.valueFrom',
-      aMapping({
-        poller: {
-          target: {
-            http: { ...http, headers: { 'X-Key': { valueFrom: { secretKeyRef: { name: 'a', key: 'b' } } } } },
-          },
-        },
-      }).spec,
     ],
     ['aws.serviceAccountName', aMapping({ aws: { serviceAccountName: 'orders' } }).spec],
     ['managementPolicy', aMapping({ managementPolicy: 'Observe' }).spec],

@@ -82,6 +82,30 @@ describe('from the spec to the configuration', () => {
     expect(config.tls).toEqual({ caPem: 'CA', certPem: 'CERT', keyPem: 'KEY', serverName: 'orders' });
   });
 
+  test.each([
+    { value: 'hunter2\n', message: 'must not contain a line break', why: 'made with echo' },
+    { value: 'hunter2 é', message: 'printable ASCII', why: 'beyond ASCII' },
+    { value: 'hunter2'.repeat(2000), message: 'at most 8192', why: 'too long' },
+  ])('a Secret whose value no header can carry is invalid, and never shown: $why', ({ value, message }) => {
+    const ref = { secretKeyRef: { name: 'token', key: 'header' } };
+    const http: HttpTargetSpec = {
+      url: 'https://orders.example.com/',
+      headers: { 'X-Key': { valueFrom: ref } },
+    };
+    let thrown: unknown;
+    try {
+      configOf(http, { secrets: { token: { header: value } } });
+    } catch (error) {
+      thrown = error;
+    }
+    expect(thrown).toMatchObject({ reason: 'SecretInvalid' });
+    expect(String(thrown)).toContain(
+      '`poller.target.http.headers.X-Key`: the key "header" of the Secret "token" ',
+    );
+    expect(String(thrown)).toContain(message);
+    expect(String(thrown)).not.toContain('hunter2');
+  });
+
   test('a Secret is listed once, and none for a target without', () => {
     const ref = { valueFrom: { secretKeyRef: { name: 'token', key: 'a' } } };
     expect(secretNames({ url: 'https://a', headers: { a: ref, b: ref } })).toEqual(['token']);

@@ -1,10 +1,13 @@
 import { createServer } from 'node:net';
+import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { admit } from '../../../src/api/class-rules.ts';
 import { deferred } from '../../../src/lib/lifecycle.ts';
 import type { Resolver } from '../../../src/targets/address-policy.ts';
 import { urlEndpoint } from '../../../src/targets/http-endpoints.ts';
 import { dial } from '../../../src/targets/http/dial.ts';
 import { permitUrl } from '../../../src/targets/url-policy.ts';
+import { aClass, aPollerMapping } from '../../support/mappings.ts';
 import { VirtualClock } from '../../support/virtual-clock.ts';
 
 const cluster = { allowLoopback: false };
@@ -246,6 +249,58 @@ describe('what the class allows', () => {
       message:
         "`poller.target.http.url` is https://evil.test/x: it must match one of the class's `targets.allowedURLs`",
     });
+  });
+});
+
+describe('admission and the poller', () => {
+  const part = (...texts: string[]) => fc.constantFrom(...texts);
+  // What people and attackers write, in all combinations; addresses are the poller's alone to judge.
+  const url = fc
+    .tuple(
+      part('https:', 'http:', 'HTTPS:', 'ftp:', ''),
+      part('//', '/', '\\\\', '///'),
+      part('', 'user:secret@', '@'),
+      part(
+        'api.example.com',
+        'API.example.com',
+        'a.shop.example.com',
+        'evil.test',
+        'a b',
+        'api.example.com.',
+        '256.1.1.1',
+      ),
+      part('', ':443', ':80', ':8443', ':99999'),
+      fc.array(part('/', '/shop', '/bank', '/..', '/%2e%2e', '..%2f', '%252e', '%5C', '/x', 'é', ' ', '\\'), {
+        maxLength: 4,
+      }),
+      part('', '?', '?a=hunter2/shop/x', '?/x', '#f', '?a#f'),
+    )
+    .map(
+      ([scheme, slashes, user, host, port, path, rest]) =>
+        `${scheme}${slashes}${user}${host}${port}${path.join('')}${rest}`,
+    );
+  const pattern = fc
+    .tuple(
+      part('https://', 'http://', '*://', ''),
+      part('api.example.com', '*', '*.example.com', '*.{namespace}.example.com', 'API.example.com:443'),
+      part('', '/', '/*', '/{namespace}/*', '/*/x', '/shop', '/*?a=*', '/shop?/x'),
+    )
+    .map((parts) => parts.join(''));
+
+  test('give the same verdict on every URL and every pattern', () => {
+    const seen = new Set<string>();
+    const agree = fc.property(url, fc.array(pattern, { maxLength: 3 }), (text, allowedURLs) => {
+      const mapping = aPollerMapping({ spec: { poller: { target: { http: { url: text } } } } });
+      const classes = [aClass({ targets: { allowedURLs } })];
+      const admission = admit({ mapping, classes, namespaceLabels: {}, siblings: [] });
+      const verdict = permitUrl(text, allowedURLs, 'shop', cluster);
+      const admitted = admission.kind === 'admitted' ? 'permitted' : admission.reason;
+      seen.add(admitted);
+      expect(admitted).toBe(verdict.kind === 'permitted' ? 'permitted' : verdict.reason);
+      if (admission.kind === 'denied') expect(admission.message).not.toMatch(/secret|hunter2/);
+    });
+    fc.assert(agree, { numRuns: 5000 });
+    expect([...seen].toSorted()).toEqual(['InvalidSpec', 'UrlNotPermitted', 'permitted']);
   });
 });
 
