@@ -236,7 +236,6 @@ export class Dispatcher {
   /** The target did not process the batch: it waits, and with it the whole mapping. */
   #hold(delivery: Delivery, cause: BrakeCause, target: Target, isProbe: boolean, nowMs: number): void {
     const { rules, random, config, emit, alarm, closing } = this.#loop;
-    delivery.heldSinceMs ??= nowMs;
     this.#hands.putBack(delivery, nowMs);
     // A replaced target's troubles are not the new one's.
     if (target === config.target) {

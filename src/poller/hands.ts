@@ -70,9 +70,10 @@ export class Hands {
 
   /** Puts records into batches; `flush` closes the open one whatever its window says. */
   gather(records: readonly QueueRecord[], seen: visibility.Visibility, flush: boolean, nowMs: number): void {
-    const { fifo, batchSize } = this.#loop.effective;
-    // What may no longer be ours must not take fresh records with it.
-    if (this.#open !== undefined && this.#open.visibility.untilMs <= nowMs) this.flush();
+    const { fifo, batchSize, visibilityMs } = this.#loop.effective;
+    // Less than half is left only when an extension fails: what may soon be lost must not take fresh records with it.
+    const open = this.#open?.visibility;
+    if (open !== undefined && open.untilMs - nowMs < visibilityMs * 0.4) this.flush();
     this.#lot++;
     const closed = this.#batcher.add(
       fifo ? this.#loop.rules.arrangeByLane(records, batchSize) : records,

@@ -44,13 +44,16 @@ export interface Call {
 export class Model {
   readonly messages: Message[] = [];
   readonly #now: () => number;
+  readonly #steady: boolean;
   readonly #trace: ((line: string) => void) | undefined;
   readonly #idOfBatch = new Map<string, string>();
   readonly #batchOfId = new Map<string, string>();
   violation: Violation | undefined;
 
-  constructor(now: () => number, trace: ((line: string) => void) | undefined) {
+  /** `steady` is whether extensions never fail in this run. */
+  constructor(now: () => number, steady: boolean, trace: ((line: string) => void) | undefined) {
     this.#now = now;
+    this.#steady = steady;
     this.#trace = trace;
   }
 
@@ -89,7 +92,7 @@ export class Model {
     const { deleteFailedMs, holder } = message;
     message.deleteFailedMs = undefined;
     // A poller that ended could not try again, nor one whose messages were hidden too shortly.
-    if (deleteFailedMs === undefined || holder?.closing !== false) return;
+    if (!this.#steady || deleteFailedMs === undefined || holder?.closing !== false) return;
     const hiddenUntilMs = Math.min(this.#now(), message.visibleAtMs);
     if (hiddenUntilMs - deleteFailedMs < 6000) return;
     this.violate('a failed delete is tried again', message.name);

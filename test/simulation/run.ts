@@ -29,13 +29,16 @@ interface Member {
   target: Target;
 }
 
+/** Wake-ups of a whole run: more than this is a loop that spins. */
+const MAX_STEPS = 30_000;
+
 /** How long everything may take to come to its end once the faults have stopped. */
 const QUIET_LIMIT_MS = 4 * 3_600_000;
 
 export async function runScenario(scenario: Scenario, mutant?: Mutant, traced = false): Promise<RunResult> {
   const trace: string[] = [];
   const clock = new VirtualClock({ startMs: 1_000_000 });
-  const model = new Model(() => clock.monotonic(), traced ? (line) => trace.push(line) : undefined);
+  const model = new Model(() => clock.monotonic(), isSteady(scenario), traced ? (line) => trace.push(line) : undefined);
   const stream = (name: number) => seededRandom(scenario.seed * 31 + name);
   const queue = new SimQueue(clock, model, scenario, stream(1));
   const targetRandom = stream(2);
@@ -103,7 +106,7 @@ export async function runScenario(scenario: Scenario, mutant?: Mutant, traced = 
     const { life, poller } = member;
     const startedMs = clock.monotonic();
     closing(model, life);
-    await poller.drain(graceMs);
+    await poller.drain(graceMs, Math.min(graceMs, 2000));
     if (life.dead) return;
     const tookMs = clock.monotonic() - startedMs;
     if (tookMs > graceMs + 9000) model.violate('a drain ends within its grace', `${tookMs} ms of ${graceMs}`);
@@ -171,11 +174,11 @@ export async function runScenario(scenario: Scenario, mutant?: Mutant, traced = 
         (message) => message.state !== 'queued' || isLeftAlone(message.matched, scenario),
       ));
   try {
-    await clock.runUntil(over, { limitMs: scenario.quietAtMs + QUIET_LIMIT_MS, maxSteps: 100_000 });
+    await clock.runUntil(over, { limitMs: scenario.quietAtMs + QUIET_LIMIT_MS, maxSteps: MAX_STEPS });
     if (model.violation === undefined) {
-      await clock.runUntil(Promise.all(acting), { maxSteps: 100_000 });
+      await clock.runUntil(Promise.all(acting), { maxSteps: MAX_STEPS });
       const ends = Promise.all(members.map((member) => drain(member, 60_000)));
-      await clock.runUntil(ends, { maxSteps: 100_000 });
+      await clock.runUntil(ends, { maxSteps: MAX_STEPS });
     }
   } catch (error) {
     const left = model.messages.filter(({ state }) => state === 'queued').map(({ name }) => name);
@@ -198,6 +201,11 @@ function closing(model: Model, life: Life): void {
     if (message.state === 'queued' && message.holder === life)
       model.excuse(message, `${life.name} is closing`);
   }
+}
+
+function isSteady({ faults, holdMaxMs }: Scenario): boolean {
+  const { slow, extendRefused, extendPartly, receiptStale } = faults;
+  return slow + extendRefused + extendPartly + receiptStale === 0 && holdMaxMs > 3_600_000;
 }
 
 /** Without faults of the source, a drain leaves only failed messages invisible. */

@@ -178,7 +178,6 @@ function makeSettings(fifo: boolean, poisoned: boolean, random: Random): QueuePo
     unmatched: fifo ? 'Delete' : pick('Delete', 'Delete', 'Release'),
     maximumHoldMs: pick(0, 3000, 30_000, 900_000, 900_000),
     concurrencyCeiling: 8,
-    drainReceiveMs: pick(0, 2000),
     maximumEventBytes: pick(1200, 4000, 6_291_456),
   };
 }

@@ -313,7 +313,7 @@ export class SimQueue {
         message.visibleAtMs = nowMs + seconds * 1000;
         const beatsMs = 3000 + 2 * Math.max(2000, this.#scenario.visibilityMs);
         if (nowMs + beatsMs > message.receivedAtMs + holdMaxMs) {
-          this.#model.excuse(message, 'it reached the total limit of visibility');
+          this.#disturbed(life, [message], 'it reached the total limit of visibility');
         }
       }
     }
