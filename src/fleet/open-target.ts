@@ -6,11 +6,12 @@ import type { Effective } from '../api/effective.ts';
 import type { AwsClients } from '../aws/clients.ts';
 import type { AwsIdentity } from '../aws/credentials.ts';
 import type { Clock } from '../lib/clock.ts';
+import { SluiceError } from '../lib/errors.ts';
 import { anySignal, deferred } from '../lib/lifecycle.ts';
 import type { Random } from '../lib/random.ts';
 import type { Target } from '../poller/ports.ts';
 import type { Resolver } from '../targets/address-policy.ts';
-import { httpTargetConfig, secretNames, type HttpPlace } from '../targets/http-config.ts';
+import { httpTargetConfig, secretFields, type HttpPlace } from '../targets/http-config.ts';
 import { MutableEndpoints, urlEndpoint, type EndpointSource } from '../targets/http-endpoints.ts';
 import { createHttpTarget, type HttpTarget } from '../targets/http-target.ts';
 import { readFunctionTimeoutMs } from '../targets/lambda.ts';
@@ -67,10 +68,11 @@ export async function openTarget(
 async function openHttp(deps: TargetDeps, work: Work, signal: AbortSignal): Promise<OpenTarget> {
   const http = work.mapping.spec.poller?.target?.http ?? {};
   const namespace = work.mapping.metadata.namespace ?? 'default';
-  const names = secretNames(http);
+  const fields = secretFields(http);
   const read = async (reading: AbortSignal) => {
-    const pairs = names.map(
-      async (name) => [name, await deps.secrets.read(namespace, name, reading)] as const,
+    const pairs = [...fields].map(
+      async ([name, field]) =>
+        [name, await readSecret(deps.secrets, namespace, name, field, reading)] as const,
     );
     const secrets = Object.fromEntries(await Promise.all(pairs));
     const allowLoopback = work.allowLoopback || (http.service !== undefined && deps.allowLoopbackEndpoints);
@@ -88,8 +90,24 @@ async function openHttp(deps: TargetDeps, work: Work, signal: AbortSignal): Prom
   // Else a mapping would begin with a false alarm that no endpoint is ready.
   await firstOf(deps.clock, known, firstLookMs, signal);
   const follow =
-    names.length === 0 ? undefined : { read, onFailure: (why: string) => deps.onSecretFailure(work, why) };
+    fields.size === 0 ? undefined : { read, onFailure: (why: string) => deps.onSecretFailure(work, why) };
   return followSecrets(deps, target, config, follow);
+}
+
+/** What goes wrong is told with the field that names the Secret. */
+async function readSecret(
+  secrets: SecretReader,
+  namespace: string,
+  name: string,
+  field: string,
+  signal: AbortSignal,
+): Promise<Readonly<Record<string, string>>> {
+  try {
+    return await secrets.read(namespace, name, signal);
+  } catch (error) {
+    if (!(error instanceof SluiceError)) throw error;
+    throw new SluiceError(error.reason, `\`${field}\`: ${error.message}`, error.retry, { cause: error });
+  }
 }
 
 function openEndpoints(

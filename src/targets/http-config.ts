@@ -31,18 +31,25 @@ export type HttpPlace =
 
 export interface HttpTargetInputs {
   readonly namespace: string;
-  /** Data of every Secret that `secretNames` lists, by its name. */
+  /** Data of every Secret that `secretFields` lists, by its name. */
   readonly secrets: Readonly<Record<string, Readonly<Record<string, string>>>>;
   /** Patterns of the class, or `'any'` where no class governs. */
   readonly allowedURLs: readonly string[] | 'any';
   readonly allowLoopback: boolean;
 }
 
-/** Secrets that the target needs, each once. */
-export function secretNames(http: HttpTargetSpec): readonly string[] {
-  const names = Object.values(http.headers ?? {}).map(({ valueFrom }) => valueFrom?.secretKeyRef.name);
-  names.push(http.tls?.caSecretRef?.name, http.tls?.clientCertSecretRef?.name);
-  return [...new Set(names.filter((name) => name !== undefined))];
+/** Secrets that the target needs, each once, with the first field that names it. */
+export function secretFields(http: HttpTargetSpec): ReadonlyMap<string, string> {
+  const fields = new Map<string, string>();
+  const add = (name: string | undefined, field: string): void => {
+    if (name !== undefined && !fields.has(name)) fields.set(name, `poller.target.http.${field}`);
+  };
+  for (const [header, { valueFrom }] of Object.entries(http.headers ?? {})) {
+    add(valueFrom?.secretKeyRef.name, `headers.${header}.valueFrom.secretKeyRef`);
+  }
+  add(http.tls?.caSecretRef?.name, 'tls.caSecretRef');
+  add(http.tls?.clientCertSecretRef?.name, 'tls.clientCertSecretRef');
+  return fields;
 }
 
 /**

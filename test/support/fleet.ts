@@ -22,17 +22,20 @@ export class TestFleet implements AsyncDisposable {
   /** The controller that was started last. */
   controller: Sluice | undefined;
   readonly #env: Readonly<Record<string, string>>;
+  readonly #alsoWatch: readonly TestNamespace[];
 
   constructor(
     controlPlane: ControlPlaneAccess,
     names: { readonly namespace: TestNamespace; readonly system: TestNamespace; readonly className: string },
     env: Readonly<Record<string, string>>,
+    alsoWatch: readonly TestNamespace[] = [],
   ) {
     this.controlPlane = controlPlane;
     this.namespace = names.namespace;
     this.system = names.system;
     this.className = names.className;
     this.#env = env;
+    this.#alsoWatch = alsoWatch;
   }
 
   startController(args: readonly string[] = []): Sluice {
@@ -101,14 +104,26 @@ export class TestFleet implements AsyncDisposable {
 
   #start(args: readonly string[]): Sluice {
     const common = ['--cluster-id', 'test', '--namespace', this.system.name, '--metrics-address', '127.0.0.1:0'];
-    const scope = ['--watch-namespaces', this.namespace.name, '--kubeconfig', this.controlPlane.kubeconfig];
+    const watched = [this.namespace, ...this.#alsoWatch].flatMap(({ name }) => ['--watch-namespaces', name]);
+    const scope = [...watched, '--kubeconfig', this.controlPlane.kubeconfig];
     const process = startSluice([...args, ...common, ...scope], this.#env);
     this.processes.push(process);
     return process;
   }
 }
 
-export async function testFleet(controlPlane: ControlPlaneAccess, aws: AwsServer): Promise<TestFleet> {
+export interface TestFleetOptions {
+  /** Further namespaces that controller and pollers look at. */
+  readonly alsoWatch?: readonly TestNamespace[];
+  /** Laid over the environment of the processes. */
+  readonly env?: Readonly<Record<string, string>>;
+}
+
+export async function testFleet(
+  controlPlane: ControlPlaneAccess,
+  aws: AwsServer,
+  options: TestFleetOptions = {},
+): Promise<TestFleet> {
   const namespace = await testNamespace(controlPlane);
   const system = await testNamespace(controlPlane);
   const className = `pool-${randomBytes(4).toString('hex')}`;
@@ -118,5 +133,6 @@ export async function testFleet(controlPlane: ControlPlaneAccess, aws: AwsServer
     metadata: { name: className },
     spec: { namespaces: [namespace.name], pool: className },
   });
-  return new TestFleet(controlPlane, { namespace, system, className }, awsEnvironment(aws));
+  const env = { ...awsEnvironment(aws), ...options.env };
+  return new TestFleet(controlPlane, { namespace, system, className }, env, options.alsoWatch);
 }

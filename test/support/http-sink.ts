@@ -51,8 +51,13 @@ export type SinkScript = SinkAnswer | ((request: SinkRequest) => SinkAnswer | Pr
 export interface HttpSinkOptions {
   /** The standing answer; default: 200 with `{}`. */
   readonly answer?: SinkScript;
-  /** Serve HTTPS with this key and certificate (PEM). */
-  readonly tls?: { readonly key: string; readonly cert: string; readonly ca?: string };
+  /** Serve HTTPS with this key and certificate (PEM); with `requestCert` only to clients whom `ca` has signed. */
+  readonly tls?: {
+    readonly key: string;
+    readonly cert: string;
+    readonly ca?: string;
+    readonly requestCert?: boolean;
+  };
   /** Default: a free one. */
   readonly port?: number;
 }

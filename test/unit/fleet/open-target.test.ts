@@ -137,7 +137,9 @@ describe('Secrets', () => {
     await expect(wrongKey).rejects.toMatchObject({ reason: 'SecretNotFound' });
     await expect(wrongKey).rejects.toThrow(/poller\.target\.http\.headers\.x-key.*"token".*"key"/);
     const tls = { caSecretRef: { name: 'nowhere' } };
-    await expect(around.openHttp({ url: 'https://127.0.0.1:1/', tls })).rejects.toThrow(/shop\/nowhere/);
+    await expect(around.openHttp({ url: 'https://127.0.0.1:1/', tls })).rejects.toThrow(
+      /poller\.target\.http\.tls\.caSecretRef.*shop\/nowhere/,
+    );
   });
 
   test('are followed: a new CA is trusted without a restart, and a broken one changes nothing', async () => {
@@ -163,7 +165,7 @@ describe('Secrets', () => {
     // Each trouble is told once, not each minute, and never with what the Secret holds.
     expect(around.secretFailures).toEqual([
       expect.stringMatching(/^orders: .*caSecretRef.*PEM certificate/),
-      'orders: there is no Secret shop/ca',
+      'orders: `poller.target.http.tls.caSecretRef`: there is no Secret shop/ca',
     ]);
     expect(around.secretFailures.join()).not.toContain('no certificate');
     await target.close();

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { HttpTarget as HttpTargetSpec } from '../../../src/api/mapping.ts';
-import { httpTargetConfig, secretNames, type HttpTargetInputs } from '../../../src/targets/http-config.ts';
+import { httpTargetConfig, secretFields, type HttpTargetInputs } from '../../../src/targets/http-config.ts';
 
 const inputs: HttpTargetInputs = { namespace: 'shop', secrets: {}, allowedURLs: 'any', allowLoopback: false };
 const configOf = (http: HttpTargetSpec, more: Partial<HttpTargetInputs> = {}) =>
@@ -71,7 +71,11 @@ describe('from the spec to the configuration', () => {
       },
       tls: { caSecretRef: { name: 'ca' }, clientCertSecretRef: { name: 'client' }, serverName: 'orders' },
     };
-    expect(secretNames(http)).toEqual(['token', 'ca', 'client']);
+    expect([...secretFields(http)]).toEqual([
+      ['token', 'poller.target.http.headers.Authorization.valueFrom.secretKeyRef'],
+      ['ca', 'poller.target.http.tls.caSecretRef'],
+      ['client', 'poller.target.http.tls.clientCertSecretRef'],
+    ]);
     const secrets = {
       token: { header: 'Bearer x' },
       ca: { 'ca.crt': 'CA' },
@@ -108,8 +112,9 @@ describe('from the spec to the configuration', () => {
 
   test('a Secret is listed once, and none for a target without', () => {
     const ref = { valueFrom: { secretKeyRef: { name: 'token', key: 'a' } } };
-    expect(secretNames({ url: 'https://a', headers: { a: ref, b: ref } })).toEqual(['token']);
-    expect(secretNames({ url: 'https://a' })).toEqual([]);
+    const fields = secretFields({ url: 'https://a', headers: { a: ref, b: ref } });
+    expect([...fields]).toEqual([['token', 'poller.target.http.headers.a.valueFrom.secretKeyRef']]);
+    expect(secretFields({ url: 'https://a' }).size).toBe(0);
   });
 
   test.each([
