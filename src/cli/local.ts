@@ -24,13 +24,15 @@ import { sluiceVersion } from './version.ts';
 /** Where Services are on this machine: `namespace/name` or `name` to address and port. */
 export type LocalServices = ReadonlyMap<string, { readonly address: string; readonly port: number }>;
 
+/** Reads `NAME=HOST:PORT` pairs. */
 export function parseServices(pairs: readonly string[]): LocalServices {
   return new Map(
     pairs.map((pair) => {
       const match = /^([a-z0-9./-]+)=(?:http:\/\/)?(.+):(\d{1,5})\/?$/.exec(pair);
-      if (match === null)
-        throw new UsageError(`\`--service\` must be NAME=HOST:PORT, found ${JSON.stringify(pair)}`);
-      return [match[1] ?? '', { address: (match[2] ?? '').replace(/^\[|\]$/g, ''), port: Number(match[3]) }];
+      const port = Number(match?.[3]);
+      if (match === null || port > 65_535)
+        throw new UsageError(`\`--service\` must be NAME=HOST:PORT; found ${JSON.stringify(pair)}`);
+      return [match[1] ?? '', { address: (match[2] ?? '').replace(/^\[|\]$/g, ''), port }];
     }),
   );
 }
