@@ -195,7 +195,10 @@ export class AwsFaultProxy implements AsyncDisposable {
       );
       onward.on('error', reject);
       // A caller that gives up on a long poll ends it for the emulator too, as with AWS.
-      request.socket.once('close', () => onward.destroy());
+      const { socket } = request;
+      const giveUp = (): void => void onward.destroy();
+      socket.once('close', giveUp);
+      onward.once('close', () => socket.off('close', giveUp));
       onward.end(payload);
     });
   }

@@ -43,7 +43,8 @@ export function makeCertificate(options: CertificateOptions): TestCertificate {
   );
   const signature = sign('sha256', body, issuer?.key ?? privateKey);
   const whole = sequence(body, ecdsaWithSha256, der(0x03, Buffer.concat([Buffer.of(0), signature])));
-  const base64 = whole.toString('base64').replace(/(.{64})/g, '$1\n');
+  // No empty line at the end: before it would be headers to a reader of PEM.
+  const base64 = (whole.toString('base64').match(/.{1,64}/g) ?? []).join('\n');
   return {
     name,
     key: privateKey,
