@@ -89,7 +89,8 @@ export class Settler {
     delivery.settleAttempt++;
     const atMs = nowMs + backoffMs(SETTLE_POLICY, delivery.settleAttempt, random);
     // Its visibility is still being extended; once it has lapsed, another reader may have the messages.
-    const mayRetry = again.length > 0 && nowMs < Math.min(delivery.settleUntilMs, delivery.visibility.untilMs);
+    const mayRetry =
+      again.length > 0 && nowMs < Math.min(delivery.settleUntilMs, delivery.visibility.untilMs);
     const lost = mayRetry ? failed.filter((record) => !again.includes(record)) : failed;
     this.#report(lost, unsettled);
     if (!mayRetry) {

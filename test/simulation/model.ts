@@ -93,6 +93,8 @@ export class Model {
     message.deleteFailedMs = undefined;
     // A poller that ended could not try again, nor one whose messages were hidden too shortly.
     if (!this.#steady || deleteFailedMs === undefined || holder?.closing !== false) return;
+    // Tried again, and given up in the end.
+    if (message.deletes > 2) return;
     const hiddenUntilMs = Math.min(this.#now(), message.visibleAtMs);
     if (hiddenUntilMs - deleteFailedMs < 6000) return;
     this.violate('a failed delete is tried again', message.name);
@@ -232,23 +234,15 @@ export class Model {
     if (this.#trace !== undefined) this.say(`  ${life.name} tells ${JSON.stringify(event)}`);
     if (life.dead) return;
     const nowMs = this.#now();
-    switch (event.kind) {
-      case 'braked':
-        if (life.braked === undefined || event.delayMs > 0) life.probes = 0;
-        life.braked = { untilMs: nowMs + event.delayMs };
-        life.firstBrakedMs ??= nowMs;
-        return;
-      case 'unbraked':
-        life.braked = undefined;
-        life.lastThrottleMs = undefined;
-        life.probes = 0;
-        return;
-      case 'let-go':
-        if (event.reason === 'HoldExpired') this.#holdExpired(life);
-        return;
-      default:
-        return;
-    }
+    if (event.kind === 'braked') {
+      life.probes = 0;
+      life.braked = { untilMs: nowMs + event.delayMs };
+      life.firstBrakedMs ??= nowMs;
+    } else if (event.kind === 'unbraked') {
+      life.braked = undefined;
+      life.lastThrottleMs = undefined;
+      life.probes = 0;
+    } else if (event.kind === 'let-go' && event.reason === 'HoldExpired') this.#holdExpired(life);
   }
 
   #holdExpired(life: Life): void {

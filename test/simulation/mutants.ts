@@ -6,27 +6,33 @@ import { QUEUE_RULES, type QueueRules } from '../../src/poller/rules.ts';
 import type { Mutant } from './run.ts';
 import type { SimRecord } from './sim-queue.ts';
 
-const rule = (changed: Partial<QueueRules>) => (deps: QueuePollerDeps): QueuePollerDeps => ({
-  ...deps,
-  rules: { ...QUEUE_RULES, ...changed },
-});
-const source = (change: (source: QueueSource) => Partial<QueueSource>) => (deps: QueuePollerDeps): QueuePollerDeps => ({
-  ...deps,
-  source: { ...deps.source, ...change(deps.source) },
-});
-const budget = (change: (budget: ByteBudget) => Partial<ByteBudget>) => (deps: QueuePollerDeps): QueuePollerDeps => ({
-  ...deps,
-  budget: {
-    limit: deps.budget.limit,
-    get used() {
-      return deps.budget.used;
+const rule =
+  (changed: Partial<QueueRules>) =>
+  (deps: QueuePollerDeps): QueuePollerDeps => ({
+    ...deps,
+    rules: { ...QUEUE_RULES, ...changed },
+  });
+const source =
+  (change: (source: QueueSource) => Partial<QueueSource>) =>
+  (deps: QueuePollerDeps): QueuePollerDeps => ({
+    ...deps,
+    source: { ...deps.source, ...change(deps.source) },
+  });
+const budget =
+  (change: (budget: ByteBudget) => Partial<ByteBudget>) =>
+  (deps: QueuePollerDeps): QueuePollerDeps => ({
+    ...deps,
+    budget: {
+      limit: deps.budget.limit,
+      get used() {
+        return deps.budget.used;
+      },
+      tryReserve: (bytes) => deps.budget.tryReserve(bytes),
+      reserve: (bytes, signal) => deps.budget.reserve(bytes, signal),
+      adjust: (delta) => deps.budget.adjust(delta),
+      ...change(deps.budget),
     },
-    tryReserve: (bytes) => deps.budget.tryReserve(bytes),
-    reserve: (bytes, signal) => deps.budget.reserve(bytes, signal),
-    adjust: (delta) => deps.budget.adjust(delta),
-    ...change(deps.budget),
-  },
-});
+  });
 
 export const MUTANTS: readonly (Mutant & { readonly finds: string })[] = [
   {
@@ -126,7 +132,9 @@ export const MUTANTS: readonly (Mutant & { readonly finds: string })[] = [
     finds: 'concurrency keeps its limit',
     settings: (settings) => ({
       ...settings,
-      ...(settings.maximumConcurrency === undefined ? {} : { maximumConcurrency: settings.maximumConcurrency + 1 }),
+      ...(settings.maximumConcurrency === undefined
+        ? {}
+        : { maximumConcurrency: settings.maximumConcurrency + 1 }),
     }),
   },
   {
@@ -173,7 +181,8 @@ export const MUTANTS: readonly (Mutant & { readonly finds: string })[] = [
     name: 'keeps messages hidden when it drains',
     finds: 'a drain makes untouched messages visible',
     deps: source((real) => ({
-      extend: async (records, seconds, signal) => (seconds === 0 ? [] : real.extend(records, seconds, signal)),
+      extend: async (records, seconds, signal) =>
+        seconds === 0 ? [] : real.extend(records, seconds, signal),
     })),
   },
   {
@@ -191,6 +200,12 @@ export const MUTANTS: readonly (Mutant & { readonly finds: string })[] = [
   {
     name: 'does not try a failed delete again',
     finds: 'a failed delete is tried again',
-    deps: source((real) => ({ settle: (records, signal) => real.settle(records, signal).then(() => [], () => []) })),
+    deps: source((real) => ({
+      settle: (records, signal) =>
+        real.settle(records, signal).then(
+          () => [],
+          () => [],
+        ),
+    })),
   },
 ];

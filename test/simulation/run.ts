@@ -38,7 +38,11 @@ const QUIET_LIMIT_MS = 4 * 3_600_000;
 export async function runScenario(scenario: Scenario, mutant?: Mutant, traced = false): Promise<RunResult> {
   const trace: string[] = [];
   const clock = new VirtualClock({ startMs: 1_000_000 });
-  const model = new Model(() => clock.monotonic(), isSteady(scenario), traced ? (line) => trace.push(line) : undefined);
+  const model = new Model(
+    () => clock.monotonic(),
+    isSteady(scenario),
+    traced ? (line) => trace.push(line) : undefined,
+  );
   const stream = (name: number) => seededRandom(scenario.seed * 31 + name);
   const queue = new SimQueue(clock, model, scenario, stream(1));
   const targetRandom = stream(2);

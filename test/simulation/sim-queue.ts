@@ -34,6 +34,8 @@ export interface Message {
   // The model's notes.
   /** When a delete of it failed that may be tried again and was not. */
   deleteFailedMs: number | undefined;
+  /** Deletes asked for since its last receive. */
+  deletes: number;
   excuses: number;
   succeeded: boolean;
   /** Left by a function error since its last receive. */
@@ -84,6 +86,7 @@ export class SimQueue {
       receipt: '',
       holder: undefined,
       deleteFailedMs: undefined,
+      deletes: 0,
       excuses: 0,
       succeeded: false,
       spent: false,
@@ -223,6 +226,7 @@ export class SimQueue {
       message.visibleAtMs = nowMs + (request.visibilitySeconds ?? visibilityMs / 1000) * 1000;
       message.holder = life;
       message.spent = false;
+      message.deletes = 0;
       records.push(recordOf(message));
       this.#model.handedOut(message, life);
     }
@@ -241,7 +245,10 @@ export class SimQueue {
   ): Promise<Unsettled<QueueRecord>[]> {
     const { faults, fifo } = this.#scenario;
     if (this.#model.tracing) this.#model.say(`${life.name} deletes ${receiptsOf(records)}`);
-    for (const { message } of records) message.deleteFailedMs = undefined;
+    for (const { message } of records) {
+      message.deletes++;
+      message.deleteFailedMs = undefined;
+    }
     for (const { message } of records) this.#model.deleting(message, life.settings.unmatched === 'Delete');
     await this.#latency(life, () => records.map(({ message }) => message));
     if (signal.aborted) throw new Error('aborted');
@@ -269,7 +276,8 @@ export class SimQueue {
     }
     this.#wake();
     const lost = this.#happens(faults.settleLost);
-    if (lost) for (const { message } of records) this.#model.excuse(message, 'the answer to its delete was lost');
+    if (lost)
+      for (const { message } of records) this.#model.excuse(message, 'the answer to its delete was lost');
     await this.#latency(life, () => []);
     if (lost) throw refused();
     return failed;
