@@ -21,6 +21,7 @@ const portsInPages = ['4566', '8080', '9090', '9091'] as const;
 const linked = ['bin', 'src', 'scripts', 'node_modules', 'crds', 'deploy'];
 const blockTimeoutMs = 60_000;
 const outputTimeoutMs = 40_000;
+const interruptGraceMs = 3000;
 
 interface Background {
   readonly script: string;
@@ -62,9 +63,18 @@ export async function runPage(file: string, environment: PageEnvironment): Promi
         await compare(block, speaker(block, backgrounds) ?? printed);
     }
   } finally {
-    await Promise.all(backgrounds.map(({ process }) => process.kill()));
+    await Promise.all(backgrounds.map(({ process }) => interrupt(process)));
     fs.rmSync(dir, { recursive: true, force: true });
   }
+}
+
+/** Ctrl-C, as a reader ends it, so that a controller gives its Lease back. */
+async function interrupt(child: ManagedProcess): Promise<void> {
+  if (child.end !== undefined) return;
+  process.kill(-child.pid, 'SIGINT');
+  const timer = setTimeout(() => void child.kill(), interruptGraceMs);
+  await child.ended;
+  clearTimeout(timer);
 }
 
 /** The manifests of `examples`, with the consumer's port in that of the laptop. */

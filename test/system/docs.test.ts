@@ -1,12 +1,72 @@
-import { describe, it } from 'vitest';
+import path from 'node:path';
+import { CreateQueueCommand, SQSClient } from '@aws-sdk/client-sqs';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { startControlPlane, type ControlPlane } from '../support/control-plane.ts';
 import { runPage } from '../support/doc-page.ts';
+import { blocksOf, readPages } from '../support/markdown.ts';
+import { awsEnvironment, type AwsServer } from '../support/servers/aws-server.ts';
+import { startFauxqs } from '../support/servers/fauxqs.ts';
 
 /**
- * What the documentation tells its readers to run, run. Pages about a cluster get a control plane of their own, since
- * they install CRDs, classes and rights; they follow each other as a reader would take them.
+ * What the documentation tells its readers to run, run. The control plane is one of their own, since they install
+ * CRDs, rights and classes; pages follow each other on it as a reader would take them.
  */
-const laptop = ['docs/tutorials/first-mapping.md'];
+const laptop = [
+  'docs/tutorials/first-mapping.md',
+  'docs/how-to/run-without-a-cluster.md',
+  'docs/how-to/filter-and-partial-responses.md',
+];
+const cluster = [
+  'README.md',
+  'docs/how-to/install-in-a-cluster.md',
+  'docs/how-to/give-a-namespace-access.md',
+  'docs/how-to/pause-and-resume.md',
+  'docs/how-to/use-with-argo-cd-and-flux.md',
+];
 
-describe('a reader of the documentation with nothing but a checkout', () => {
-  it.each(laptop)('%s', (page) => runPage(page, { env: {} }));
+const region = 'eu-west-1';
+let aws: AwsServer;
+let env: Readonly<Record<string, string>>;
+
+beforeAll(async () => {
+  aws = await startFauxqs();
+  env = { ...awsEnvironment(aws), AWS_REGION: region };
+  const sqs = new SQSClient({ endpoint: aws.endpoint, region, credentials: { ...aws.credentials } });
+  await sqs.send(new CreateQueueCommand({ QueueName: 'orders' }));
+  sqs.destroy();
+});
+afterAll(() => aws[Symbol.asyncDispose]());
+
+const emulatorPort = (): number => Number(new URL(aws.endpoint).port);
+
+it('all pages with commands to run are here', () => {
+  const pages = readPages().filter((page) => blocksOf(page).some(({ words }) => words.includes('run')));
+  expect(pages.map(({ file }) => file)).toEqual([...laptop, ...cluster].toSorted());
+});
+
+describe('a reader with nothing but a checkout', () => {
+  // The first page starts an emulator itself.
+  it('docs/tutorials/first-mapping.md', () => runPage('docs/tutorials/first-mapping.md', { env: {} }));
+  it.each(laptop.slice(1))('%s', (page) => runPage(page, { env, emulatorPort: emulatorPort() }));
+});
+
+describe('a reader with a cluster', () => {
+  let controlPlane: ControlPlane;
+  beforeAll(async () => {
+    controlPlane = await startControlPlane();
+  });
+  afterAll(() => controlPlane[Symbol.asyncDispose]());
+
+  it.each(cluster)('%s', async (page) => {
+    const { kubeconfig, bin, dir } = controlPlane.info;
+    await runPage(page, {
+      env: {
+        ...env,
+        KUBECONFIG: kubeconfig,
+        KUBECACHEDIR: path.join(dir, 'kubectl-cache'),
+        PATH: `${bin}${path.delimiter}${process.env['PATH'] ?? ''}`,
+      },
+      emulatorPort: emulatorPort(),
+    });
+  });
 });
