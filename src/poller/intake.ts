@@ -68,6 +68,12 @@ export class Intake {
     return slots <= 0 ? 0 : Math.min(receiveMax, records);
   }
 
+  /** At most `max`, and no more than fit into `bytes` by what records measured of late; at least one. */
+  fitting(max: number, bytes: number): number {
+    if (!this.#draining || max * this.#recordBytes <= bytes) return max;
+    return Math.max(1, Math.floor(bytes / this.#recordBytes));
+  }
+
   /**
    * Bytes to reserve for a receive of `max` records. An idle long poll reserves nothing: a thousand idle mappings
    * share one budget, and most polls bring nothing.

@@ -70,8 +70,9 @@ export class Reader {
     while (this.#intake.wants) {
       const slots = this.#deps.dispatcher.freeSlots(nowMs, this.#intake.size > 0);
       const room = { slots, batchSize, merging: windowMs > 0, open: this.#deps.hands.gathered };
-      const max = this.#intake.room(room, this.#loop.source.limits.receiveMax);
-      if (max <= 0 || !this.#reserve(this.#intake.expectedBytes(max))) return;
+      const most = this.#intake.room(room, this.#loop.source.limits.receiveMax);
+      const max = this.#intake.fitting(most, this.#deps.budget.limit * BUDGET_SHARE);
+      if (most <= 0 || !this.#reserve(this.#intake.expectedBytes(max))) return;
       const reservedBytes = this.#granted ?? 0;
       this.#granted = undefined;
       this.#reservedBytes += reservedBytes;

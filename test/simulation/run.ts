@@ -106,11 +106,11 @@ export async function runScenario(scenario: Scenario, mutant?: Mutant, traced = 
       isCurrent: (target) => member.target === target,
     });
 
-  const drain = async (member: Member, graceMs: number): Promise<void> => {
+  const drain = async (member: Member, graceMs: number, receiveMs: number): Promise<void> => {
     const { life, poller } = member;
     const startedMs = clock.monotonic();
     closing(model, life);
-    await poller.drain(graceMs, Math.min(graceMs, 2000));
+    await poller.drain(graceMs, receiveMs);
     if (life.dead) return;
     const tookMs = clock.monotonic() - startedMs;
     if (tookMs > graceMs + 9000) model.violate('a drain ends within its grace', `${tookMs} ms of ${graceMs}`);
@@ -132,7 +132,7 @@ export async function runScenario(scenario: Scenario, mutant?: Mutant, traced = 
       case 'restart': {
         // The new one starts at once, as in a rolling update.
         members[action.poller] = open(member.life.settings);
-        await drain(member, action.graceMs);
+        await drain(member, action.graceMs, action.receiveMs);
         return;
       }
       case 'pause':
@@ -181,7 +181,7 @@ export async function runScenario(scenario: Scenario, mutant?: Mutant, traced = 
     await clock.runUntil(over, { limitMs: scenario.quietAtMs + QUIET_LIMIT_MS, maxSteps: MAX_STEPS });
     if (model.violation === undefined) {
       await clock.runUntil(Promise.all(acting), { maxSteps: MAX_STEPS });
-      const ends = Promise.all(members.map((member) => drain(member, 60_000)));
+      const ends = Promise.all(members.map((member) => drain(member, 60_000, 2000)));
       await clock.runUntil(ends, { maxSteps: MAX_STEPS });
     }
   } catch (error) {

@@ -54,7 +54,7 @@ export interface Outage {
 
 export type SimAction = { readonly atMs: number; readonly poller: number } & (
   | { readonly kind: 'kill' }
-  | { readonly kind: 'restart'; readonly graceMs: number }
+  | { readonly kind: 'restart'; readonly graceMs: number; readonly receiveMs: number }
   | { readonly kind: 'pause'; readonly forMs: number }
   | { readonly kind: 'reconfigure'; readonly settings: QueuePollerSettings; readonly newTarget: boolean }
 );
@@ -206,7 +206,8 @@ function makeActions(
     const poller = 0;
     if (which < 0.25) actions.push({ atMs, poller, kind: 'kill' });
     else if (which < 0.5) {
-      actions.push({ atMs, poller, kind: 'restart', graceMs: random() < 0.3 ? 0 : 5000 });
+      const graceMs = random() < 0.3 ? 0 : 5000;
+      actions.push({ atMs, poller, kind: 'restart', graceMs, receiveMs: random() < 0.5 ? 0 : 4000 });
     } else if (which < 0.7) actions.push({ atMs, poller, kind: 'pause', forMs: Math.floor(random() * 5000) });
     else {
       const changed = { ...makeSettings(fifo, true, random), unmatched: settings.unmatched };
