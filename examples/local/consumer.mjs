@@ -6,7 +6,7 @@ import process from 'node:process';
 
 const port = Number(process.argv[2] ?? process.env.CONSUMER_PORT ?? 8080);
 
-const server = http.createServer(async (request, response) => {
+async function answer(request, response) {
   let text = '';
   for await (const chunk of request.setEncoding('utf8')) text += chunk;
   const batchItemFailures = [];
@@ -17,5 +17,9 @@ const server = http.createServer(async (request, response) => {
   }
   response.setHeader('content-type', 'application/json');
   response.end(JSON.stringify({ batchItemFailures }));
+}
+
+const server = http.createServer((request, response) => {
+  answer(request, response).catch((error) => response.writeHead(400).end(String(error)));
 });
 server.listen(port, '127.0.0.1', () => console.log(`Consumer at http://127.0.0.1:${port}`));

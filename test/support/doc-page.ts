@@ -21,7 +21,7 @@ const portsInPages = ['4566', '8080', '9090', '9091'] as const;
 const linked = ['bin', 'src', 'scripts', 'node_modules', 'crds', 'deploy'];
 const blockTimeoutMs = 60_000;
 const outputTimeoutMs = 40_000;
-const interruptGraceMs = 3000;
+const interruptGraceMs = 1500;
 
 interface Background {
   readonly script: string;
@@ -30,7 +30,8 @@ interface Background {
   shown: number;
 }
 
-export async function runPage(file: string, environment: PageEnvironment): Promise<void> {
+/** Runs a page and gives how many outputs were compared; throws at the first that differs or command that fails. */
+export async function runPage(file: string, environment: PageEnvironment): Promise<number> {
   const dir = fs.mkdtempSync(path.join(os.tmpdir(), 'sluice-page-'));
   const backgrounds: Background[] = [];
   try {
@@ -51,6 +52,7 @@ export async function runPage(file: string, environment: PageEnvironment): Promi
     const translate = (text: string): string =>
       text.replaceAll(/:(4566|8080|9090|9091)\b/g, (_, port: string) => `:${ports.get(port) ?? port}`);
     let printed: string | Background = '';
+    let compared = 0;
     for (const original of blocksOf(readPage(file))) {
       const block = { ...original, text: translate(original.text) };
       const name = block.words.find((word) => word.startsWith('file='))?.slice('file='.length);
@@ -59,9 +61,12 @@ export async function runPage(file: string, environment: PageEnvironment): Promi
         printed = { script: block.text, process: start(block, dir, env), shown: 0 };
         backgrounds.push(printed);
       } else if (block.language === 'sh' && block.words.includes('run')) printed = await run(block, dir, env);
-      else if (block.language === 'text' && block.words.includes('output'))
+      else if (block.language === 'text' && block.words.includes('output')) {
         await compare(block, speaker(block, backgrounds) ?? printed);
+        compared++;
+      }
     }
+    return compared;
   } finally {
     await Promise.all(backgrounds.map(({ process }) => interrupt(process)));
     fs.rmSync(dir, { recursive: true, force: true });

@@ -171,7 +171,13 @@ function matchFrom(
       gap = true;
       continue;
     }
-    const expression = new RegExp(`^${pattern.split('…').map(RegExp.escape).join('.*')}$`, 'u');
+    const expression = new RegExp(
+      `^${pattern
+        .split('…')
+        .map((part) => RegExp.escape(part))
+        .join('.*')}$`,
+      'u',
+    );
     const candidates = gap ? lines.slice(end) : lines.slice(end, end + 1);
     const at = candidates.findIndex((line) => expression.test(line));
     if (at < 0) return { problem: `there must be a line "${pattern}"` };

@@ -1,0 +1,452 @@
+import { randomUUID } from 'node:crypto';
+import fs from 'node:fs';
+import path from 'node:path';
+import {
+  CreateAliasCommand,
+  CreateFunctionCommand,
+  LambdaClient,
+  ListEventSourceMappingsCommand,
+  PublishVersionCommand,
+} from '@aws-sdk/client-lambda';
+import { CreateQueueCommand, SQSClient } from '@aws-sdk/client-sqs';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { parseAllDocuments } from 'yaml';
+import { recordsOf } from '../support/consumer.ts';
+import { startControlPlane, type ControlPlane } from '../support/control-plane.ts';
+import { eventually } from '../support/eventually.ts';
+import { reply, startHttpSink, type HttpSink } from '../support/http-sink.ts';
+import { conditionOf, TestNamespace } from '../support/kube.ts';
+import { blocksOf, readPages, repository } from '../support/markdown.ts';
+import { TestQueue } from '../support/queues.ts';
+import { isAbsent } from '../support/servers/absent.ts';
+import { awsEnvironment, type AwsServer } from '../support/servers/aws-server.ts';
+import { startFauxqs } from '../support/servers/fauxqs.ts';
+import { lambdaZip } from '../support/servers/lambda-zip.ts';
+import { startLocalEmu } from '../support/servers/localemu.ts';
+import { startMiniStack } from '../support/servers/ministack.ts';
+import { applyCrds } from '../support/shared-control-plane.ts';
+import { startSluice, type Sluice } from '../support/sluice.ts';
+
+/**
+ * A cluster as an admin sets it up from this checkout: CRDs, `deploy`, the class of `examples`; and in it every
+ * example, up to what it documents. Controller and pollers run with the arguments and the rights of `deploy`, no more.
+ * The control plane is its own, since the end of the file takes Sluice away again.
+ */
+const region = 'eu-west-1';
+const mapping = 'eventsourcemappings.sluice.dev';
+const crd = `customresourcedefinition/${mapping}`;
+
+let controlPlane: ControlPlane;
+let shop: TestNamespace;
+let sqsServer: AwsServer;
+let lambdaServer: AwsServer | undefined;
+let managedServer: AwsServer | undefined;
+let sqs: SQSClient;
+let controller: Sluice;
+const processes: Sluice[] = [];
+
+beforeAll(async () => {
+  [controlPlane, sqsServer, lambdaServer, managedServer] = await Promise.all([
+    startControlPlane(),
+    startFauxqs(),
+    isAbsent('ministack') ? undefined : startMiniStack(),
+    isAbsent('localemu') ? undefined : startLocalEmu(),
+  ]);
+  sqs = new SQSClient({ endpoint: sqsServer.endpoint, region, credentials: { ...sqsServer.credentials } });
+  await applyCrds(controlPlane);
+  await kubectl('apply', '--validate=strict', '-f', 'deploy/rbac.yaml', '-f', 'examples/class/class.yaml');
+  await kubectl('create', 'namespace', 'shop');
+  await kubectl('label', 'namespace', 'shop', 'sluice.dev/enabled=true');
+  shop = new TestNamespace(controlPlane, 'shop');
+  controller = await start('controller');
+  await start('poller', 'poller-a');
+  await start('poller', 'poller-b');
+  await controller.logged('Leading');
+}, 180_000);
+
+afterAll(async () => {
+  await Promise.all(processes.map(({ process }) => process.kill()));
+  sqs?.destroy();
+  for (const server of [controlPlane, sqsServer, lambdaServer, managedServer])
+    await server?.[Symbol.asyncDispose]();
+});
+
+async function kubectl(...args: readonly string[]): Promise<string> {
+  const { code, stdout, stderr } = await controlPlane.kubectl(args);
+  if (code !== 0) throw new Error(`kubectl ${args.join(' ')}: ${stderr}`);
+  return stdout;
+}
+
+interface Deployment {
+  readonly metadata: { readonly name: string };
+  readonly spec: {
+    readonly template: {
+      readonly spec: {
+        readonly serviceAccountName: string;
+        readonly containers: readonly {
+          readonly args: readonly string[];
+          readonly env: readonly { readonly name: string; readonly value?: string }[];
+        }[];
+      };
+    };
+  };
+}
+
+/** A process with the arguments, environment and rights of its Deployment, as far as a machine without pods allows. */
+async function start(component: 'controller' | 'poller', member = ''): Promise<Sluice> {
+  const text = fs.readFileSync(path.join(repository, 'deploy/processes.yaml'), 'utf8');
+  const deployments = [...parseAllDocuments(text)].map((document) => document.toJS() as Deployment);
+  const pod = deployments.find(({ metadata }) => metadata.name === `sluice-${component}`)?.spec.template.spec;
+  const [container] = pod?.containers ?? [];
+  if (pod === undefined || container === undefined)
+    throw new Error(`there is no Deployment of the ${component}`);
+  const { kubeconfig } = await controlPlane.serviceAccountAccess('sluice-system', pod.serviceAccountName);
+  const surroundings = [
+    '--kubeconfig',
+    kubeconfig,
+    '--namespace',
+    'sluice-system',
+    '--metrics-address',
+    '127.0.0.1:0',
+  ];
+  const lambda = component === 'poller' ? lambdaServer : managedServer;
+  const own =
+    component === 'poller'
+      ? ['--endpoint-address-override', '127.0.0.1', '--drain-receive-seconds', '1']
+      : [];
+  const process = startSluice([...container.args, ...surroundings, ...own], {
+    ...awsEnvironment(sqsServer),
+    // Without a server for it, calls of Lambda end at one that does not know it.
+    ...(lambda === undefined ? {} : { AWS_ENDPOINT_URL_LAMBDA: lambda.endpoint }),
+    ...(component === 'poller' ? { SLUICE_MEMBER: member, SLUICE_POD_UID: randomUUID() } : {}),
+    ...Object.fromEntries(
+      container.env.flatMap(({ name, value }) => (value === undefined ? [] : [[name, value]])),
+    ),
+  });
+  processes.push(process);
+  await process.logged('Started', {}, 30_000);
+  return process;
+}
+
+async function queue(name: string, attributes: Record<string, string> = {}): Promise<TestQueue> {
+  const { QueueUrl = '' } = await sqs.send(
+    new CreateQueueCommand({ QueueName: name, Attributes: attributes }),
+  );
+  return new TestQueue(sqs, name, `arn:aws:sqs:${region}:${sqsServer.accountId}:${name}`, QueueUrl);
+}
+
+/** The Service that an example names, with one ready endpoint: the sink. */
+async function serve(name: string, sink: HttpSink): Promise<void> {
+  const port = { name: 'http', port: 80, targetPort: sink.port };
+  await shop.apply([
+    {
+      apiVersion: 'v1',
+      kind: 'Service',
+      metadata: { name },
+      spec: { selector: { app: name }, ports: [port] },
+    },
+    {
+      apiVersion: 'discovery.k8s.io/v1',
+      kind: 'EndpointSlice',
+      metadata: { name: `${name}-test`, labels: { 'kubernetes.io/service-name': name } },
+      addressType: 'IPv4',
+      endpoints: [{ addresses: ['192.0.2.1'], conditions: { ready: true } }],
+      ports: [{ name: 'http', port: sink.port, protocol: 'TCP' }],
+    },
+  ]);
+}
+
+const apply = (file: string): Promise<string> =>
+  kubectl('-n', 'shop', 'apply', '--validate=strict', '-f', path.join(repository, 'examples', file));
+const ready = (name: string): ReturnType<TestNamespace['waitForCondition']> =>
+  shop.waitForCondition({ resource: mapping, name }, { type: 'Ready' });
+
+describe('every manifest', () => {
+  const files = ['examples', 'deploy'].flatMap((folder) =>
+    fs
+      .readdirSync(path.join(repository, folder), { recursive: true })
+      .filter((name) => typeof name === 'string')
+      .filter((name) => name.endsWith('.yaml'))
+      .map((name) => ({
+        name: path.join(folder, name),
+        text: fs.readFileSync(path.join(repository, folder, name), 'utf8'),
+      })),
+  );
+  const shown = readPages()
+    .flatMap(blocksOf)
+    .filter(({ language, text }) => language === 'yaml' && text.includes('apiVersion:'))
+    // A block within a list is indented as a whole.
+    .map(({ page, line, text }) => ({ name: `${page}:${line}`, text: outdent(text) }));
+
+  it('passes the strict validation of a real API server', async () => {
+    const refused: string[] = [];
+    for (const { name, text } of [...files, ...shown]) {
+      const args = ['apply', '--dry-run=server', '--validate=strict', '-f', '-'];
+      const namespaced = /^ +namespace:/m.test(text) ? [] : ['-n', 'shop'];
+      const { code, stderr } = await controlPlane.kubectl([...namespaced, ...args], { input: text });
+      if (code !== 0) refused.push(`${name}: ${stderr}`);
+    }
+    expect(files.length).toBeGreaterThan(7);
+    expect(shown.length).toBeGreaterThan(5);
+    expect(refused).toEqual([]);
+  });
+});
+
+function outdent(text: string): string {
+  const indent = /^ */.exec(text)?.[0] ?? '';
+  return text.replaceAll(new RegExp(`^${indent}`, 'gm'), '');
+}
+
+describe('every example', () => {
+  it('sqs-http delivers what its filter lets through, and again only what the consumer names as failed', async () => {
+    const orders = await queue('orders', { VisibilityTimeout: '2' });
+    await using sink = await startHttpSink({
+      answer: (request) => {
+        const failed = recordsOf(request).filter(
+          ({ body, attributes }) => body.includes('unlucky') && attributes['ApproximateReceiveCount'] === '1',
+        );
+        return reply(200, {
+          batchItemFailures: failed.map(({ messageId }) => ({ itemIdentifier: messageId })),
+        });
+      },
+    });
+    await serve('orders-consumer', sink);
+    await apply('sqs-http/mapping.yaml');
+    await ready('orders');
+    await orders.send([
+      '{"status":"placed","total":25,"id":"lucky"}',
+      '{"status":"placed","total":25,"id":"unlucky"}',
+      '{"status":"placed","total":5}',
+      '{"status":"draft","total":25}',
+    ]);
+    await eventually(() => orders.isEmpty(), { timeoutMs: 20_000 });
+    const ids = sink.requests.flatMap(recordsOf).map(({ body }) => (JSON.parse(body) as { id: string }).id);
+    expect(ids.toSorted()).toEqual(['lucky', 'unlucky', 'unlucky']);
+    expect(sink.requests[0]?.path).toBe('/orders');
+  });
+
+  it('sqs-fifo-http keeps the order of each group', async () => {
+    const payments = await queue('payments.fifo', { FifoQueue: 'true' });
+    await using sink = await startHttpSink();
+    await serve('payments-consumer', sink);
+    await apply('sqs-fifo-http/mapping.yaml');
+    await ready('payments');
+    const bodies = Array.from({ length: 30 }, (_, index) => String(index));
+    await payments.send(bodies, { group: (index) => `account-${index % 3}` });
+    await eventually(() => payments.isEmpty(), { timeoutMs: 20_000 });
+    const groups = Map.groupBy(
+      sink.requests.flatMap(recordsOf),
+      ({ attributes }) => attributes['MessageGroupId'] ?? '',
+    );
+    expect(groups.size).toBe(3);
+    for (const records of groups.values()) {
+      const numbers = records.map(({ body }) => Number(body));
+      expect(numbers).toHaveLength(10);
+      expect(numbers).toEqual(numbers.toSorted((left, right) => left - right));
+    }
+  });
+
+  it.skipIf(isAbsent('ministack'))('sqs-lambda invokes the function by its alias', async () => {
+    const invoices = await queue('invoices');
+    await using sink = await startHttpSink();
+    await withLambda(lambdaServer, async (lambda) => {
+      await createFunction(
+        lambda,
+        'invoice-printer',
+        `export const handler = async (event) => {
+          await fetch('${sink.url}/', { method: 'POST', body: JSON.stringify(event) });
+          return {};
+        };`,
+      );
+      const { Version } = await lambda.send(new PublishVersionCommand({ FunctionName: 'invoice-printer' }));
+      await lambda.send(
+        new CreateAliasCommand({ FunctionName: 'invoice-printer', Name: 'live', FunctionVersion: Version }),
+      );
+    });
+    await apply('sqs-lambda/mapping.yaml');
+    await ready('invoices');
+    await invoices.send(['1', '2']);
+    await eventually(() => invoices.isEmpty(), { timeoutMs: 30_000 });
+    expect(
+      sink.requests
+        .flatMap(recordsOf)
+        .map(({ body }) => body)
+        .toSorted(),
+    ).toEqual(['1', '2']);
+  });
+
+  it.skipIf(isAbsent('localemu'))('sqs-managed has a live mapping at AWS', async () => {
+    const server = managedServer ?? sqsServer;
+    const aws = new SQSClient({ endpoint: server.endpoint, region, credentials: { ...server.credentials } });
+    await aws.send(new CreateQueueCommand({ QueueName: 'shipments' }));
+    aws.destroy();
+    await withLambda(managedServer, (lambda) =>
+      createFunction(lambda, 'shipment-tracker', 'export const handler = async () => ({});'),
+    );
+    await apply('sqs-managed/mapping.yaml');
+    await ready('shipments');
+    expect(await atAws()).toMatchObject([
+      { State: 'Enabled', BatchSize: 10, FunctionResponseTypes: ['ReportBatchItemFailures'] },
+    ]);
+  });
+});
+
+describe('the rights of deploy/rbac.yaml', () => {
+  it('suffice: no process was ever refused anything', async () => {
+    for (const process of processes) {
+      expect(await process.metric('rest_client_requests_total', { code: '200' })).toBeGreaterThan(0);
+      expect(await process.metric('rest_client_requests_total', { code: '403' })).toBeUndefined();
+    }
+  });
+
+  it.each([
+    { who: 'poller', verb: 'patch', group: 'sluice.dev', resource: 'eventsourcemappings/status' },
+    { who: 'poller', verb: 'patch', group: 'sluice.dev', resource: 'eventsourcemappings' },
+    { who: 'poller', verb: 'create', group: 'events.k8s.io', resource: 'events' },
+    { who: 'poller', verb: 'get', group: '', resource: 'secrets' },
+    { who: 'poller', verb: 'list', group: '', resource: 'secrets' },
+    { who: 'poller', verb: 'create', group: 'coordination.k8s.io', resource: 'leases' },
+    { who: 'controller', verb: 'get', group: '', resource: 'secrets' },
+    { who: 'controller', verb: 'create', group: 'sluice.dev', resource: 'eventsourcemappings' },
+    { who: 'controller', verb: 'delete', group: 'sluice.dev', resource: 'eventsourcemappings' },
+    { who: 'controller', verb: 'patch', group: 'sluice.dev', resource: 'mappingclasses' },
+  ])('do not let the $who $verb $resource of a tenant', async ({ who, resource: named, ...rest }) => {
+    const [resource, subresource] = named.split('/');
+    const attributes = { ...rest, resource, subresource };
+    const { body } = await controlPlane.request('/apis/authorization.k8s.io/v1/subjectaccessreviews', {
+      method: 'POST',
+      body: {
+        apiVersion: 'authorization.k8s.io/v1',
+        kind: 'SubjectAccessReview',
+        spec: {
+          user: `system:serviceaccount:sluice-system:sluice-${who}`,
+          resourceAttributes: { namespace: 'shop', ...attributes },
+        },
+      },
+    });
+    expect(body).toMatchObject({ status: { allowed: false } });
+  });
+
+  it('let a poller take its Lease and report away when it ends', async () => {
+    const places = [
+      '/apis/coordination.k8s.io/v1/namespaces/sluice-system/leases/sluice-poller-poller-b',
+      '/apis/sluice.dev/v1alpha1/namespaces/sluice-system/pollerreports/poller-b',
+    ];
+    const statuses = async (): Promise<readonly number[]> =>
+      Promise.all(places.map(async (place) => (await controlPlane.request(place)).status));
+    expect(await statuses()).toEqual([200, 200]);
+    await processes.find(({ lines }) => lines[0]?.['member'] === 'poller-b')?.[Symbol.asyncDispose]();
+    expect(await statuses()).toEqual([404, 404]);
+  });
+
+  it('give one Secret of one namespace by deploy/secret-access.yaml', async () => {
+    await kubectl('apply', '--validate=strict', '-f', path.join(repository, 'deploy/secret-access.yaml'));
+    const as = '--as=system:serviceaccount:sluice-system:sluice-poller';
+    expect(
+      (await controlPlane.kubectl(['-n', 'shop', 'auth', 'can-i', 'get', 'secret/orders-ca', as])).code,
+    ).toBe(0);
+    expect(
+      (await controlPlane.kubectl(['-n', 'shop', 'auth', 'can-i', 'get', 'secret/other', as])).code,
+    ).not.toBe(0);
+  });
+});
+
+describe.skipIf(isAbsent('localemu'))('uninstalling strands nothing', () => {
+  const object = { resource: mapping, name: 'shipments' };
+  const gone = (): Promise<boolean> =>
+    eventually(async () => (await controlPlane.kubectl(['get', crd])).code !== 0, {
+      timeoutMs: 30_000,
+      intervalMs: 250,
+      what: 'the end of the CRD',
+    });
+  const install = async (): Promise<void> => {
+    await applyCrds(controlPlane);
+    await apply('sqs-managed/mapping.yaml');
+    await ready('shipments');
+  };
+
+  it('when the CRDs go first, while the controller runs', async () => {
+    expect(await atAws()).toHaveLength(1);
+    await kubectl('delete', crd, '--wait=false');
+    await gone();
+    expect(await atAws()).toEqual([]);
+  });
+
+  it('when they come back: controller and pollers go on with what is new', async () => {
+    await install();
+    expect(await atAws()).toHaveLength(1);
+  });
+
+  it('when the controller goes first, and comes again to finish', async () => {
+    await apply('sqs-http/mapping.yaml');
+    await controller[Symbol.asyncDispose]();
+    await kubectl('delete', crd, '--wait=false');
+    await shop.waitForAbsence({ resource: mapping, name: 'orders' });
+    const left = await shop.get(object);
+    expect(left?.metadata.finalizers).toContain('sluice.dev/external-mapping');
+    expect(left?.metadata.deletionTimestamp).toBeDefined();
+    controller = await start('controller');
+    await gone();
+    expect(await atAws()).toEqual([]);
+  });
+
+  it('when the controller never comes again, by giving the live mapping up; installed anew it is found', async () => {
+    await install();
+    const [live] = await atAws();
+    await controller[Symbol.asyncDispose]();
+    await kubectl('delete', crd, '--wait=false');
+    await eventually(async () => (await shop.get(object))?.metadata.deletionTimestamp !== undefined);
+    const escape = '[{"op": "remove", "path": "/metadata/finalizers"}]';
+    expect(fs.readFileSync(path.join(repository, 'docs/how-to/uninstall.md'), 'utf8')).toContain(escape);
+    await kubectl('-n', 'shop', 'patch', 'esm', 'shipments', '--type=json', '-p', escape);
+    await gone();
+    expect(await atAws()).toMatchObject([{ UUID: live?.UUID }]);
+    await applyCrds(controlPlane);
+    controller = await start('controller');
+    await apply('sqs-managed/mapping.yaml');
+    const again = await ready('shipments');
+    expect(again.status?.['mapping']).toMatchObject({ uuid: live?.UUID });
+    expect(conditionOf(again, 'Stalled')).toBeUndefined();
+  });
+});
+
+async function withLambda<T>(
+  server: AwsServer | undefined,
+  work: (lambda: LambdaClient) => Promise<T>,
+): Promise<T> {
+  if (server === undefined) throw new Error('there is no server for Lambda');
+  const lambda = new LambdaClient({
+    endpoint: server.endpoint,
+    region,
+    credentials: { ...server.credentials },
+  });
+  try {
+    return await work(lambda);
+  } finally {
+    lambda.destroy();
+  }
+}
+
+async function createFunction(lambda: LambdaClient, name: string, source: string): Promise<void> {
+  await lambda.send(
+    new CreateFunctionCommand({
+      FunctionName: name,
+      Runtime: 'nodejs22.x',
+      Handler: 'index.handler',
+      Role: `arn:aws:iam::${sqsServer.accountId}:role/test`,
+      Code: { ZipFile: lambdaZip(source) },
+    }),
+  );
+}
+
+/** The live mappings of the queue `shipments`. */
+function atAws() {
+  return withLambda(managedServer, async (lambda) => {
+    const answer = await lambda.send(
+      new ListEventSourceMappingsCommand({
+        EventSourceArn: `arn:aws:sqs:${region}:${sqsServer.accountId}:shipments`,
+      }),
+    );
+    return answer.EventSourceMappings ?? [];
+  });
+}
