@@ -6,38 +6,33 @@
  * target succeeded. A replaced target's calls end with it, and its troubles do not brake the new one.
  */
 import { messageOf } from '../lib/errors.ts';
-import { deferred, type Deferred } from '../lib/lifecycle.ts';
 import { OPEN, probe, pullUnready, UNREADY_RECHECK_MS, type Brake, type BrakeCause } from './brake.ts';
 import { rest, startConcurrency, type Concurrency } from './concurrency.ts';
 import type { Delivery } from './delivery.ts';
 import type { Hands } from './hands.ts';
 import type { Loop } from './loop.ts';
 import type { Outcome, QueueRecord, Target } from './ports.ts';
+import type { Settler } from './settler.ts';
+import { TargetCalls } from './target-calls.ts';
 import type { Verdict } from './verdict.ts';
 import { needsExtensionFirst } from './visibility.ts';
 
 export class Dispatcher {
   readonly #loop: Loop;
   readonly #hands: Hands;
-  readonly #settle: (delivery: Delivery, records: readonly QueueRecord[]) => void;
+  readonly #settler: Settler;
   /** Aborts calls when the grace of a drain has passed. */
   readonly #abandoned = new AbortController();
-  /** Calls of each target, so that a replaced one can be closed once they have ended. */
-  readonly #calls = new Map<Target, { count: number; ended: Deferred<void> | undefined }>();
+  readonly #calls = new TargetCalls();
   #running = 0;
   #brake: Brake = OPEN;
   #probe: Delivery | undefined;
   #concurrency: Concurrency;
 
-  /** `settle` deletes records of a delivery. */
-  constructor(
-    loop: Loop,
-    hands: Hands,
-    settle: (delivery: Delivery, records: readonly QueueRecord[]) => void,
-  ) {
+  constructor(loop: Loop, hands: Hands, settler: Settler) {
     this.#loop = loop;
     this.#hands = hands;
-    this.#settle = settle;
+    this.#settler = settler;
     this.#concurrency = startConcurrency(loop.effective.bounds);
   }
 
@@ -106,10 +101,7 @@ export class Dispatcher {
     if (former === this.#loop.config.target) return Promise.resolve();
     // What was learnt of the old target says nothing about the new one.
     this.#unbrake(nowMs);
-    const calls = this.#calls.get(former);
-    if (calls === undefined) return Promise.resolve();
-    calls.ended ??= deferred();
-    return calls.ended.promise;
+    return this.#calls.idle(former);
   }
 
   /** The grace has passed: what runs is left to the queue's visibility, though it may succeed after all. */
@@ -179,7 +171,7 @@ export class Dispatcher {
     for (const record of records) if (record.sentAtMs < oldestMs) oldestMs = record.sentAtMs;
     const oldestAgeMs = Math.max(0, clock.now() - oldestMs);
     emit({ kind: 'invoked', batch: id, records: records.length, bytes, attempt, oldestAgeMs });
-    this.#callBegan(target);
+    this.#calls.began(target);
     let outcome: Outcome;
     try {
       const event = source.envelope(records);
@@ -188,7 +180,7 @@ export class Dispatcher {
       // A port that breaks its promise must cost no message: nothing is known of the call, so nothing is deleted.
       outcome = { kind: 'unreachable', reason: 'TargetUnreachable', message: messageOf(error) };
     }
-    this.#callEnded(target);
+    this.#calls.ended(target);
     // Abandoned meanwhile: its end was told, and its messages are the queue's.
     if (delivery.state !== 'running') return;
     this.#running--;
@@ -217,11 +209,11 @@ export class Dispatcher {
     if (isProbe) this.#unbrake(nowMs);
     switch (verdict.kind) {
       case 'acknowledged':
-        this.#settle(delivery, delivery.records);
+        this.#settler.settle(delivery, delivery.records);
         return;
       case 'partial':
         if (verdict.acknowledged.length === 0) this.#hands.end(delivery);
-        else this.#settle(delivery, verdict.acknowledged);
+        else this.#settler.settle(delivery, verdict.acknowledged);
         this.#hands.leave(delivery, verdict.left);
         return;
       case 'left':
@@ -270,19 +262,6 @@ export class Dispatcher {
     this.#concurrency = concurrency;
     const { limit } = concurrency;
     if (limit !== before) this.#loop.emit({ kind: 'concurrency-changed', limit, reason });
-  }
-
-  #callBegan(target: Target): void {
-    const calls = this.#calls.get(target);
-    if (calls === undefined) this.#calls.set(target, { count: 1, ended: undefined });
-    else calls.count++;
-  }
-
-  #callEnded(target: Target): void {
-    const calls = this.#calls.get(target);
-    if (calls === undefined || --calls.count > 0) return;
-    this.#calls.delete(target);
-    calls.ended?.resolve();
   }
 }
 

@@ -22,13 +22,12 @@ import { deferred, TaskGroup, type Deferred } from '../lib/lifecycle.ts';
 import type { Random } from '../lib/random.ts';
 import { Alarm } from './alarm.ts';
 import { Calls } from './calls.ts';
-import type { Delivery } from './delivery.ts';
+import { Describer } from './describer.ts';
 import { Dispatcher } from './dispatcher.ts';
 import type { Emit, PollerState } from './events.ts';
 import { Hands } from './hands.ts';
-import { lanesOf } from './lanes.ts';
 import type { Loop } from './loop.ts';
-import type { ByteBudget, Matches, QueueFacts, QueueRecord, QueueSource, Target } from './ports.ts';
+import type { ByteBudget, Matches, QueueFacts, QueueSource, Target } from './ports.ts';
 import { Reader } from './reader.ts';
 import { QUEUE_RULES, type QueueRules } from './rules.ts';
 import { effectiveOf, type Effective, type QueuePollerSettings, type Reconfiguration } from './settings.ts';
@@ -53,8 +52,6 @@ export interface QueuePollerDeps {
   readonly rules?: QueueRules | undefined;
 }
 
-const DESCRIBE_TIMEOUT_MS = 30_000;
-const DESCRIBE_EVERY_MS = 60_000;
 /** Beyond the longest poll there is. */
 const LONG_POLL_MS = 21_000;
 /** After the grace, calls that give messages back may take this long. */
@@ -70,6 +67,7 @@ export class QueuePoller {
   readonly #dispatcher: Dispatcher;
   readonly #reader: Reader;
   readonly #settler: Settler;
+  readonly #describer: Describer;
 
   #config: Reconfiguration;
   #facts: QueueFacts | undefined;
@@ -77,7 +75,6 @@ export class QueuePoller {
   #phase: 'new' | 'starting' | 'running' | 'draining' | 'stopped' = 'new';
   #paused = false;
   #pumping = false;
-  #describeAtMs = Infinity;
   #drain: { readonly done: Promise<void>; receivesByMs: number; graceByMs: number } | undefined;
   #idle: Deferred<void> | undefined;
 
@@ -90,18 +87,17 @@ export class QueuePoller {
     this.#calls = new Calls(deps.clock, this.#alarm);
     this.#receiveCalls = new Calls(deps.clock, this.#alarm);
     const loop = this.#makeLoop();
-    const settle = (delivery: Delivery, records: readonly QueueRecord[]): void =>
-      this.#settle(delivery, records);
     this.#hands = new Hands(loop, (bytes) => this.#reader.unreserve(bytes));
-    this.#dispatcher = new Dispatcher(loop, this.#hands, settle);
+    this.#settler = new Settler(loop, this.#hands);
+    this.#dispatcher = new Dispatcher(loop, this.#hands, this.#settler);
     this.#reader = new Reader(loop, {
       budget: deps.budget,
       hands: this.#hands,
       dispatcher: this.#dispatcher,
+      settler: this.#settler,
       receiveCalls: this.#receiveCalls,
-      settle,
     });
-    this.#settler = new Settler(loop, (delivery, remaining) => this.#settled(delivery, remaining));
+    this.#describer = new Describer(loop, (facts) => this.#learnt(facts));
   }
 
   get state(): PollerState {
@@ -196,8 +192,8 @@ export class QueuePoller {
     this.#drain = { done, receivesByMs, graceByMs };
     const opening = this.#phase === 'starting';
     this.#phase = 'draining';
-    this.#describeAtMs = Infinity;
     this.#tellState();
+    this.#describer.stop();
     this.#reader.stop();
     if (opening) this.#calls.abort();
     this.#hands.giveBack('Draining');
@@ -216,30 +212,33 @@ export class QueuePoller {
     // What starts below may end at once and come here again; the loop under way sees its effect.
     if (this.#pumping) return;
     this.#pumping = true;
+    try {
+      this.#startAll();
+    } finally {
+      this.#pumping = false;
+    }
+    this.#checkIdle();
+  }
+
+  #startAll(): void {
     if (this.#phase === 'running' && !this.#paused && this.#facts !== undefined) {
       const nowMs = this.#deps.clock.monotonic();
       this.#dispatcher.start(nowMs);
       this.#reader.start(this.#facts, nowMs);
     }
     this.#reader.returnGrant();
-    this.#pumping = false;
-    this.#checkIdle();
   }
 
   /** A deadline has come: looks at all of them, then says when to look again. */
   #ring(): void {
     const nowMs = this.#deps.clock.monotonic();
-    if (this.#describeAtMs <= nowMs) {
-      this.#describeAtMs = Infinity;
-      this.#tasks.run(() => this.#refreshFacts());
-    }
     const nextMs = Math.min(
       this.#receiveCalls.expire(nowMs),
       this.#calls.expire(nowMs),
       this.#drainDeadlines(nowMs),
       this.#hands.keep(nowMs, this.#dispatcher.braked, (delivery) => this.#settler.retry(delivery, nowMs)),
       this.#hands.closeDue(nowMs),
-      this.#describeAtMs,
+      this.#describer.refresh(nowMs),
     );
     // The pump asks for its own deadlines: brake, back-off and pace.
     this.#pump();
@@ -247,70 +246,22 @@ export class QueuePoller {
   }
 
   async #openSource(): Promise<void> {
-    const { clock } = this.#deps;
-    while (this.#phase === 'starting') {
-      try {
-        await this.#describe();
-        if (this.#phase !== 'starting') break;
-        this.#phase = 'running';
-        if (!this.#paused) this.#tellState();
-        this.#pump();
-      } catch (error) {
-        if (this.#phase !== 'starting') break;
-        const delayMs = this.#reader.failed(error);
-        this.#report(error, delayMs);
-        await this.#calls.run(Infinity, (signal) => clock.sleep(delayMs, signal));
-      }
-    }
+    await this.#describer.open((error) => this.#reader.failed(error));
+    if (this.#phase !== 'starting') return;
+    this.#phase = 'running';
+    if (!this.#paused) this.#tellState();
+    this.#pump();
   }
 
-  async #describe(): Promise<void> {
-    const { source, clock, random, onFacts } = this.#deps;
-    const facts = await this.#calls.run(DESCRIBE_TIMEOUT_MS, (signal) => source.describe(signal));
-    const nowMs = clock.monotonic();
+  #learnt(facts: QueueFacts): void {
     this.#facts = facts;
-    this.#measure(nowMs);
-    this.#describeAgain(nowMs + DESCRIBE_EVERY_MS * (0.9 + 0.2 * random()));
-    onFacts?.(facts);
-  }
-
-  async #refreshFacts(): Promise<void> {
-    try {
-      await this.#describe();
-    } catch {
-      // The old facts stand: receives tell whether the source is well, and a queue's settings change rarely.
-      this.#describeAgain(this.#deps.clock.monotonic() + DESCRIBE_EVERY_MS);
-    }
-  }
-
-  #describeAgain(atMs: number): void {
-    if (this.#drain !== undefined) return;
-    this.#describeAtMs = atMs;
-    this.#alarm.by(atMs);
+    this.#measure(this.#deps.clock.monotonic());
+    this.#deps.onFacts?.(facts);
   }
 
   #measure(nowMs: number): void {
     this.#effective = effectiveOf(this.#config.settings, this.#facts, this.#deps.source);
     this.#hands.resize(nowMs);
-  }
-
-  /** Deletes `records`, which are those of `delivery` that are done. */
-  #settle(delivery: Delivery, records: readonly QueueRecord[]): void {
-    const keepMs = Math.max(this.#config.settings.maximumHoldMs, this.#effective.visibilityMs);
-    delivery.state = 'settling';
-    delivery.records = records;
-    delivery.lanes = lanesOf(records);
-    delivery.heldSinceMs = undefined;
-    delivery.settleUntilMs = this.#deps.clock.monotonic() + keepMs;
-    this.#hands.watch(delivery);
-    this.#settler.settle(delivery);
-  }
-
-  #settled(delivery: Delivery, remaining: readonly QueueRecord[]): void {
-    this.#hands.end(delivery);
-    // What comes again must not be overtaken by its own group.
-    if (!delivery.unmatched) this.#hands.holdBehind(delivery, remaining);
-    this.#pump();
   }
 
   #drainDeadlines(nowMs: number): number {

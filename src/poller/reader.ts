@@ -6,11 +6,11 @@
  */
 import type { Calls } from './calls.ts';
 import type { Dispatcher } from './dispatcher.ts';
-import type { Delivery } from './delivery.ts';
 import type { Hands } from './hands.ts';
 import { Intake, type Receive } from './intake.ts';
 import type { Loop } from './loop.ts';
 import type { ByteBudget, Matches, QueueFacts, QueueRecord } from './ports.ts';
+import type { Settler } from './settler.ts';
 import * as visibility from './visibility.ts';
 
 const WAIT_SECONDS = 20;
@@ -25,8 +25,7 @@ export interface ReaderDeps {
   readonly dispatcher: Dispatcher;
   /** Receives are apart from other calls, since drain lets them end before it aborts them. */
   readonly receiveCalls: Calls;
-  /** Deletes records of a delivery. */
-  readonly settle: (delivery: Delivery, records: readonly QueueRecord[]) => void;
+  readonly settler: Settler;
 }
 
 export class Reader {
@@ -194,12 +193,12 @@ export class Reader {
     const unmatched: QueueRecord[] = [];
     for (const record of records) (isMatch(record, matches) ? matched : unmatched).push(record);
     if (unmatched.length === 0) return records;
-    const { hands, settle } = this.#deps;
+    const { hands, settler } = this.#deps;
     const { clock, emit, config } = this.#loop;
     const delivery = hands.take(unmatched, seen, true);
     if (config.settings.unmatched === 'Delete') {
       emit({ kind: 'filtered-out', records: unmatched.length, disposal: 'deleted' });
-      settle(delivery, unmatched);
+      settler.settle(delivery, unmatched);
     } else {
       emit({ kind: 'filtered-out', records: unmatched.length, disposal: 'released' });
       hands.release(delivery, undefined);

@@ -8,6 +8,8 @@
 import { backoffMs } from '../lib/backoff.ts';
 import { SluiceError } from '../lib/errors.ts';
 import type { Delivery } from './delivery.ts';
+import type { Hands } from './hands.ts';
+import { lanesOf } from './lanes.ts';
 import type { Loop } from './loop.ts';
 import type { QueueRecord, Unsettled } from './ports.ts';
 import { SETTLE_POLICY } from './retry.ts';
@@ -18,27 +20,38 @@ const TIMEOUT_MS = 30_000;
 
 export class Settler {
   readonly #loop: Loop;
-  readonly #settled: (delivery: Delivery, remaining: readonly QueueRecord[]) => void;
+  readonly #hands: Hands;
   #pending: Delivery[] = [];
   #calls = 0;
 
-  /** `settled` is told when all of a delivery was tried; `remaining` could not be deleted. */
-  constructor(loop: Loop, settled: (delivery: Delivery, remaining: readonly QueueRecord[]) => void) {
+  constructor(loop: Loop, hands: Hands) {
     this.#loop = loop;
-    this.#settled = settled;
+    this.#hands = hands;
   }
 
-  /** Deletes `delivery.records`. */
-  settle(delivery: Delivery): void {
-    delivery.settleAtMs = Infinity;
-    this.#pending.push(delivery);
-    this.#send();
+  /** Deletes `records`, which are those of `delivery` that are done, and ends it. */
+  settle(delivery: Delivery, records: readonly QueueRecord[]): void {
+    const { config, effective, clock } = this.#loop;
+    delivery.state = 'settling';
+    delivery.records = records;
+    delivery.lanes = lanesOf(records);
+    delivery.heldSinceMs = undefined;
+    delivery.settleUntilMs =
+      clock.monotonic() + Math.max(config.settings.maximumHoldMs, effective.visibilityMs);
+    this.#hands.watch(delivery);
+    this.#queue(delivery);
   }
 
   /** Tries a delivery in state settling again if that is due. Returns when to call next. */
   retry(delivery: Delivery, nowMs: number): number {
-    if (delivery.settleAtMs <= nowMs) this.settle(delivery);
+    if (delivery.settleAtMs <= nowMs) this.#queue(delivery);
     return delivery.settleAtMs;
+  }
+
+  #queue(delivery: Delivery): void {
+    delivery.settleAtMs = Infinity;
+    this.#pending.push(delivery);
+    this.#send();
   }
 
   #send(): void {
@@ -101,6 +114,13 @@ export class Settler {
     delivery.records = again;
     delivery.settleAtMs = atMs;
     alarm.by(atMs);
+  }
+
+  #settled(delivery: Delivery, remaining: readonly QueueRecord[]): void {
+    this.#hands.end(delivery);
+    // What comes again must not be overtaken by its own group.
+    if (!delivery.unmatched) this.#hands.holdBehind(delivery, remaining);
+    this.#loop.pump();
   }
 
   #report(lost: readonly QueueRecord[], unsettled: ReadonlyMap<QueueRecord, Unsettled<QueueRecord>>): void {

@@ -1,0 +1,67 @@
+/**
+ * Asks the queue what it says of itself: until it answers at first, then about once a minute, since its visibility
+ * time-out may be changed under way. A refresh that fails keeps the old facts: receives tell whether the source is well.
+ */
+import type { Loop } from './loop.ts';
+import type { QueueFacts } from './ports.ts';
+
+const TIMEOUT_MS = 30_000;
+const EVERY_MS = 60_000;
+
+export class Describer {
+  readonly #loop: Loop;
+  readonly #learnt: (facts: QueueFacts) => void;
+  #nextAtMs = Infinity;
+  #stopped = false;
+
+  /** `learnt` takes over new facts. */
+  constructor(loop: Loop, learnt: (facts: QueueFacts) => void) {
+    this.#loop = loop;
+    this.#learnt = learnt;
+  }
+
+  /** Asks until the queue has answered, or `stop`. `failed` gives the delay before the next try. */
+  async open(failed: (error: unknown) => number): Promise<void> {
+    const { clock, calls, report } = this.#loop;
+    while (!this.#stopped) {
+      try {
+        await this.#describe();
+        return;
+      } catch (error) {
+        if (this.#stopped) return;
+        const delayMs = failed(error);
+        report(error, delayMs);
+        // As a call, so that what aborts the calls at shutdown ends this wait, too.
+        await calls.run(Infinity, (signal) => clock.sleep(delayMs, signal));
+      }
+    }
+  }
+
+  /** Asks again if that is due; returns when it will be. */
+  refresh(nowMs: number): number {
+    if (this.#nextAtMs <= nowMs) {
+      this.#nextAtMs = Infinity;
+      this.#loop.run(() => this.#describe().catch(() => this.#again(EVERY_MS)));
+    }
+    return this.#nextAtMs;
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    this.#nextAtMs = Infinity;
+  }
+
+  async #describe(): Promise<void> {
+    const { source, calls, random } = this.#loop;
+    const facts = await calls.run(TIMEOUT_MS, (signal) => source.describe(signal));
+    if (this.#stopped) return;
+    this.#again(EVERY_MS * (0.9 + 0.2 * random()));
+    this.#learnt(facts);
+  }
+
+  #again(delayMs: number): void {
+    if (this.#stopped) return;
+    this.#nextAtMs = this.#loop.clock.monotonic() + delayMs;
+    this.#loop.alarm.by(this.#nextAtMs);
+  }
+}
