@@ -5,7 +5,7 @@ import { runScenario, runSeed } from '../../simulation/run.ts';
 import { makeScenario } from '../../simulation/scenario.ts';
 
 // SLUICE_SIM_SEED replays one seed; SLUICE_SIM_FROM and SLUICE_SIM_RUNS look at other ones than the usual.
-const { SLUICE_SIM_SEED: only, SLUICE_SIM_FROM: start = '0', SLUICE_SIM_RUNS: count = '20000' } = process.env;
+const { SLUICE_SIM_SEED: only, SLUICE_SIM_FROM: start = '0', SLUICE_SIM_RUNS: count = '12000' } = process.env;
 const from = Number(only ?? start);
 const runs = only === undefined ? Number(count) : 1;
 
