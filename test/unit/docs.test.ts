@@ -1,6 +1,8 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
+import type { EventSourceMappingSpec, HttpTarget } from '../../src/api/mapping.ts';
+import { supported } from '../../src/api/supported.ts';
 import { validateText } from '../../src/api/validate.ts';
 import { patternProblem } from '../../src/cli/run-files.ts';
 import {
@@ -137,6 +139,72 @@ describe('the documentation', () => {
       }),
     );
     expect(wrong).toEqual([]);
+  });
+});
+
+/** What the reference says of this version, and specs that ask for it. */
+describe('what works in this version', () => {
+  const section = readPage('docs/reference/README.md').text.split('## What works')[1] ?? '';
+  const [works = '', refused = ''] = (section.split('Not built, and not refused')[0] ?? '').split(
+    'Not built. ',
+  );
+  const queue = { eventSourceARN: 'arn:aws:sqs:eu-west-1:123456789012:orders' };
+  const poller: EventSourceMappingSpec = { mode: 'Poller', ...queue, functionName: 'f' };
+  const managed: EventSourceMappingSpec = { mode: 'Managed', ...queue, functionName: 'f' };
+  const http = (more: HttpTarget): EventSourceMappingSpec => ({
+    mode: 'Poller',
+    ...queue,
+    poller: { target: { http: { url: 'https://example.com/', ...more } } },
+  });
+  const arn = (service: string, rest: string): Pick<EventSourceMappingSpec, 'eventSourceARN'> => ({
+    eventSourceARN: `arn:aws:${service}:eu-west-1:123456789012:${rest}`,
+  });
+
+  it.each<{ readonly words: string; readonly spec: EventSourceMappingSpec }>([
+    { words: 'SQS, standard and FIFO, in Poller mode', spec: poller },
+    { words: 'standard and FIFO, in Poller mode', spec: { ...poller, ...arn('sqs', 'orders.fifo') } },
+    { words: 'HTTP target: Service or URL', spec: http({}) },
+    { words: 'SQS in Managed mode', spec: managed },
+    {
+      words: 'also from Secrets',
+      spec: http({ headers: { token: { valueFrom: { secretKeyRef: { name: 'a', key: 'b' } } } } }),
+    },
+    { words: 'a client certificate', spec: http({ tls: { clientCertSecretRef: { name: 'a' } } }) },
+    { words: 'hand-over from Managed to Poller', spec: { ...poller, handoverTo: 'Poller' } },
+  ])('$words', ({ words, spec }) => {
+    expect(works).toContain(words);
+    expect(supported(spec)).toEqual([]);
+  });
+
+  it.each<{ readonly words: string; readonly spec: EventSourceMappingSpec }>([
+    { words: 'Kinesis', spec: { ...poller, ...arn('kinesis', 'stream/clicks') } },
+    { words: 'DynamoDB', spec: { ...poller, ...arn('dynamodb', 'table/t/stream/2026-01-01T00:00:00.000') } },
+    {
+      words: 'MSK',
+      spec: { ...poller, ...arn('kafka', 'cluster/c/00000000-0000-0000-0000-000000000000-1') },
+    },
+    {
+      words: 'Amazon MQ',
+      spec: { ...poller, ...arn('mq', 'broker:b:b-00000000-0000-0000-0000-000000000000') },
+    },
+    { words: 'DocumentDB', spec: { ...poller, ...arn('rds', 'cluster:docs') } },
+    { words: '`LambdaInvoke`', spec: http({ format: 'LambdaInvoke' }) },
+    { words: '`CloudEvents`', spec: http({ format: 'CloudEvents' }) },
+    { words: '`poller.rateLimit`', spec: { ...poller, poller: { rateLimit: { batchesPerSecond: 1 } } } },
+    {
+      words: '`provisionedPollerConfig`',
+      spec: { ...poller, provisionedPollerConfig: { minimumPollers: 2 } },
+    },
+    { words: '`aws.serviceAccountName`', spec: { ...poller, aws: { serviceAccountName: 'a' } } },
+    { words: '`managementPolicy: Observe`', spec: { ...poller, managementPolicy: 'Observe' } },
+    { words: '`adoptionPolicy: IfExists`', spec: { ...managed, adoptionPolicy: 'IfExists' } },
+    { words: '`replacementPolicy: Recreate`', spec: { ...managed, replacementPolicy: 'Recreate' } },
+    { words: 'from Poller to Managed', spec: { ...managed, handoverTo: 'Managed' } },
+    { words: '`kmsKeyARN`', spec: { ...managed, kmsKeyARN: 'arn:aws:kms:eu-west-1:123456789012:key/k' } },
+    { words: '`metricsConfig`', spec: { ...managed, metricsConfig: { metrics: ['EventCount'] } } },
+  ])('not $words', ({ words, spec }) => {
+    expect(refused).toContain(words);
+    expect(supported(spec)).not.toEqual([]);
   });
 });
 
