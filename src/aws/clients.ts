@@ -17,8 +17,13 @@ import {
   type CredentialsProvider,
 } from './credentials.ts';
 import { endpointOf, type AwsEndpoints, type AwsService } from './endpoints.ts';
+import { SignedClient } from './sigv4-client.ts';
+import { sqsAddress } from './sigv4-endpoint.ts';
 
 export type ClientUse = 'poll' | 'invoke' | 'control';
+
+/** What speaks to SQS for the poll loop: Sluice's own signed requests, or the SDK. */
+export type AwsClientKind = 'signed' | 'sdk';
 
 export interface AwsClientsOptions {
   /** Version of Sluice, for the user agent. */
@@ -34,6 +39,8 @@ export interface AwsClientsOptions {
    * guard against leaks, not a throttle: too few would make deletes wait behind idle polls.
    */
   readonly maxSockets?: number | undefined;
+  /** What the poll loop calls SQS by; default `signed`. */
+  readonly pollClient?: AwsClientKind | undefined;
   /** Told of the end of each call of a `control` client, repeats by the SDK included in one. Must not throw. */
   readonly observe?: ((call: ControlCall) => void) | undefined;
 }
@@ -77,6 +84,7 @@ interface Entry {
 export const pollTimeoutMs = 35_000;
 const controlTimeoutMs = 20_000;
 const connectTimeoutMs = 5_000;
+const defaultMaxSockets = 2048;
 const silent = { trace() {}, debug() {}, info() {}, warn() {}, error() {} };
 
 export class AwsClients implements AsyncDisposable {
@@ -106,6 +114,30 @@ export class AwsClients implements AsyncDisposable {
     );
   }
 
+  get pollClient(): AwsClientKind {
+    return this.#options.pollClient ?? 'signed';
+  }
+
+  /** SQS for the poll loop without the SDK, at the place that the SDK would call. */
+  signedSqs(place: AwsPlace): ClientLease<SignedClient> {
+    const { clock, version, maxSockets = defaultMaxSockets } = this.#options;
+    return this.#lease(
+      'sqs',
+      place,
+      'signed',
+      (config, region) =>
+        new SignedClient({
+          clock,
+          scope: { region, service: 'sqs' },
+          credentials: this.#credentialsOf(place.identity, region),
+          address: () => sqsAddress(config),
+          targetPrefix: 'AmazonSQS',
+          userAgent: `sluice/${version}`,
+          connections: maxSockets,
+        }),
+    );
+  }
+
   lambda(place: AwsPlace, use: ClientUse): ClientLease<LambdaClient> {
     return this.#lease('lambda', place, use, (config) =>
       this.#observed('lambda', use, new LambdaClient(config)),
@@ -122,8 +154,8 @@ export class AwsClients implements AsyncDisposable {
   #lease<C extends { destroy(): void }>(
     service: AwsService,
     place: AwsPlace,
-    use: ClientUse,
-    open: (config: LambdaClientConfig) => C,
+    use: ClientUse | 'signed',
+    open: (config: LambdaClientConfig, region: string) => C,
   ): ClientLease<C> {
     const region = place.region ?? this.#options.region;
     if (region === undefined || region === '') {
@@ -137,7 +169,7 @@ export class AwsClients implements AsyncDisposable {
     const key = JSON.stringify([service, use, region, endpoint, identityKey(place.identity)]);
     let entry = this.#entries.get(key);
     if (entry === undefined) {
-      entry = { client: open(this.#config(service, use, region, place.identity)), users: 0 };
+      entry = { client: open(this.#config(service, use, region, place.identity), region), users: 0 };
       this.#entries.set(key, entry);
     }
     entry.users++;
@@ -179,9 +211,18 @@ export class AwsClients implements AsyncDisposable {
     };
   }
 
-  #config(service: AwsService, use: ClientUse, region: string, identity: AwsIdentity): LambdaClientConfig {
+  #config(
+    service: AwsService,
+    use: ClientUse | 'signed',
+    region: string,
+    identity: AwsIdentity,
+  ): LambdaClientConfig {
     const endpoint = endpointOf(this.#options.endpoints ?? {}, service);
-    const agent = { keepAlive: true, maxSockets: this.#options.maxSockets ?? 2048, maxFreeSockets: 64 };
+    const agent = {
+      keepAlive: true,
+      maxSockets: this.#options.maxSockets ?? defaultMaxSockets,
+      maxFreeSockets: 64,
+    };
     return {
       region,
       ...(endpoint === undefined ? {} : { endpoint }),

@@ -95,8 +95,21 @@ const connectCodes = new Set([
   'ENETDOWN',
   'EADDRNOTAVAIL',
   'EPROTO',
+  'UND_ERR_CONNECT_TIMEOUT',
 ]);
-const lostCodes = new Set(['ECONNRESET', 'EPIPE', 'ECONNABORTED', 'ERR_STREAM_PREMATURE_CLOSE', 'ABORT_ERR']);
+const lostCodes = new Set([
+  'ECONNRESET',
+  'EPIPE',
+  'ECONNABORTED',
+  'ERR_STREAM_PREMATURE_CLOSE',
+  'ABORT_ERR',
+  // undici's own codes: closed by the other side, or by us, within a call; a body shorter than its length.
+  'UND_ERR_SOCKET',
+  'UND_ERR_CLOSED',
+  'UND_ERR_DESTROYED',
+  'UND_ERR_RES_CONTENT_LENGTH_MISMATCH',
+  'UND_ERR_HEADERS_OVERFLOW',
+]);
 
 function networkFailureOf(error: unknown): NetworkFailure | undefined {
   if (error instanceof DeadlineError) return 'timeout';
@@ -111,6 +124,8 @@ function networkFailureOf(error: unknown): NetworkFailure | undefined {
   if (code === 'ETIMEDOUT' && shape.syscall === 'connect') return 'connect';
   if (message.includes('did not establish a connection')) return 'connect';
   if (lostCodes.has(code) || code.startsWith('HPE_') || message === 'aborted') return 'lost';
+  // undici's name for what is no HTTP; its code is not always there.
+  if (shape.name === 'HTTPParserError') return 'lost';
   if (shape.name === 'TimeoutError' || code === 'ETIMEDOUT') return 'timeout';
   // Several addresses were tried and each failed; the first tells.
   if (Array.isArray(shape.errors) && shape.errors.length > 0) return networkFailureOf(shape.errors[0]);

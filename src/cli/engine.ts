@@ -3,7 +3,7 @@
  * the byte budget, narration and health; where mappings come from and where reports go is the caller's.
  */
 import { randomBytes, randomUUID } from 'node:crypto';
-import { AwsClients } from '../aws/clients.ts';
+import { AwsClients, type AwsClientKind } from '../aws/clients.ts';
 import { endpointsFromEnv, type AwsEndpoints } from '../aws/endpoints.ts';
 import type { EffectiveStatus } from '../api/mapping.ts';
 import { createOpener, type Insight } from '../fleet/open.ts';
@@ -22,7 +22,7 @@ import type { Log } from '../telemetry/log.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import { narrateInsight, narratePoller, type Subject } from '../telemetry/narrate-poller.ts';
 import { type Options, type Values } from './config.ts';
-import { integerType } from './option-types.ts';
+import { choiceType, integerType } from './option-types.ts';
 
 export const engineOptions = {
   'buffer-mib': {
@@ -35,21 +35,37 @@ export const engineOptions = {
     value: 'N',
     help: 'Most invocations at once of a mapping without `scalingConfig.maximumConcurrency`. Default 100.',
   },
+  'aws-client': {
+    type: choiceType(['signed', 'sdk'], 'signed'),
+    value: 'KIND',
+    help: "What receives and deletes messages: signed (Sluice's own requests, several times cheaper) or sdk (the AWS SDK, always used behind HTTPS_PROXY). Default signed.",
+  },
 } as const satisfies Options;
 
 export function engineSettings(values: Values<typeof engineOptions>): {
   readonly bufferBytes: number;
   readonly concurrencyCeiling: number;
+  readonly awsClient: AwsClientKind;
 } {
-  return { bufferBytes: values['buffer-mib'] * 1024 * 1024, concurrencyCeiling: values.concurrency };
+  return {
+    bufferBytes: values['buffer-mib'] * 1024 * 1024,
+    concurrencyCeiling: values.concurrency,
+    awsClient: values['aws-client'],
+  };
 }
 
 /** Place and endpoints from the environment that the SDK and the AWS CLI use. */
 export function awsFromEnv(env: Readonly<Record<string, string | undefined>>): {
   readonly region: string | undefined;
   readonly endpoints: AwsEndpoints;
+  /** Requests have to go through a proxy. */
+  readonly proxied: boolean;
 } {
-  return { region: env['AWS_REGION'] ?? env['AWS_DEFAULT_REGION'], endpoints: endpointsFromEnv(env) };
+  return {
+    region: env['AWS_REGION'] ?? env['AWS_DEFAULT_REGION'],
+    endpoints: endpointsFromEnv(env),
+    proxied: ['HTTPS_PROXY', 'https_proxy'].some((name) => (env[name] ?? '') !== ''),
+  };
 }
 
 export interface EngineOptions {
@@ -59,7 +75,9 @@ export interface EngineOptions {
   readonly metrics: Metrics;
   readonly version: string;
   readonly clusterID: string;
-  readonly aws: { readonly region: string | undefined; readonly endpoints: AwsEndpoints };
+  readonly aws: ReturnType<typeof awsFromEnv>;
+  /** What receives and deletes messages; default `signed`. */
+  readonly awsClient?: AwsClientKind;
   readonly services: ServiceFollower;
   readonly secrets: SecretReader;
   /** How often Secrets are read again; default 60,000. */
@@ -101,6 +119,7 @@ export function createEngine(options: EngineOptions): Engine {
     clock,
     region: options.aws.region,
     endpoints: options.aws.endpoints,
+    pollClient: pollClientOf(options),
     observe: (call) => metrics.inc('sluice_aws_requests_total', { ...call }),
   });
   const budget = createByteBudget(options.bufferBytes);
@@ -223,6 +242,13 @@ export function createEngine(options: EngineOptions): Engine {
       await clients[Symbol.asyncDispose]();
     },
   };
+}
+
+/** Our own requests know no proxy yet. */
+function pollClientOf({ aws, awsClient = 'signed', log }: EngineOptions): AwsClientKind {
+  if (awsClient === 'sdk' || !aws.proxied) return awsClient;
+  log.warn('Using the SDK to read queues, which costs more: HTTPS_PROXY is set');
+  return 'sdk';
 }
 
 function nameOf({ mapping: { metadata } }: Work): string {

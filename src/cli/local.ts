@@ -7,6 +7,7 @@ import { completeArn, parseArn } from '../api/arn.ts';
 import { classifySource } from '../api/effective.ts';
 import type { EventSourceMapping } from '../api/mapping.ts';
 import { pauseScope } from '../api/meta.ts';
+import type { AwsClientKind } from '../aws/clients.ts';
 import { installationIdentity } from '../aws/credentials.ts';
 import { classifyQueueError } from '../aws/classify.ts';
 import type { SecretReader, ServiceFollower, ServiceState } from '../fleet/ports.ts';
@@ -45,6 +46,7 @@ export interface LocalOptions {
   readonly metricsAddress: string;
   readonly bufferBytes: number;
   readonly concurrencyCeiling: number;
+  readonly awsClient?: AwsClientKind;
 }
 
 export interface Local extends AsyncDisposable {

@@ -6,6 +6,7 @@ import type { AwsIdentity } from '../aws/credentials.ts';
 import { parseArn } from '../api/arn.ts';
 import type { QueueSource } from '../poller/ports.ts';
 import { sdkTransport } from './sqs/sdk-transport.ts';
+import { signedTransport } from './sqs/signed-transport.ts';
 import { parseQueueArn, sqsSource } from './sqs/source.ts';
 
 /** What a source is opened from. `eventSourceARN` is complete: partial ones are completed by the caller. */
@@ -31,7 +32,12 @@ export const sources = {
     accepts: (spec) => parseArn(spec.eventSourceARN)?.service === 'sqs',
     openQueue: (spec, { clients, identity }) => {
       const { region } = parseQueueArn(spec.eventSourceARN);
-      const lease = clients.sqs({ region, identity }, 'poll');
+      const place = { region, identity };
+      if (clients.pollClient === 'signed') {
+        const lease = clients.signedSqs(place);
+        return sqsSource(signedTransport(lease), spec.eventSourceARN, lease.endpoint);
+      }
+      const lease = clients.sqs(place, 'poll');
       return sqsSource(sdkTransport(clients.clock, lease), spec.eventSourceARN, lease.endpoint);
     },
   },

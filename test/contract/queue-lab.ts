@@ -6,7 +6,7 @@ import {
   SQSClient,
   type MessageAttributeValue,
 } from '@aws-sdk/client-sqs';
-import { AwsClients } from '../../src/aws/clients.ts';
+import { AwsClients, type AwsClientKind } from '../../src/aws/clients.ts';
 import { installationIdentity } from '../../src/aws/credentials.ts';
 import { systemClock } from '../../src/lib/clock.ts';
 import type { QueueSource } from '../../src/poller/ports.ts';
@@ -42,12 +42,13 @@ export interface LabMessage {
   readonly attributes?: Record<string, MessageAttributeValue>;
 }
 
-/** A lab on an SQS server, read through Sluice's SDK transport. Ends the server when disposed. */
-export function sqsLab(server: AwsServer): QueueLab {
+/** A lab on an SQS server, read through one of Sluice's transports. Ends the server when disposed. */
+export function sqsLab(server: AwsServer, pollClient: AwsClientKind): QueueLab {
   const credentials = async (): Promise<AwsServer['credentials']> => server.credentials;
   const clients = new AwsClients({
     version: '0.0.0',
     clock: systemClock,
+    pollClient,
     endpoints: { sqs: server.endpoint },
     credentials,
   });

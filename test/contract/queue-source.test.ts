@@ -16,20 +16,20 @@ interface Lab {
 }
 
 /** Every implementation of `QueueSource`, each against a server that it did not come with. */
-const labs: readonly Lab[] = [
+const labs: readonly Lab[] = (['signed', 'sdk'] as const).flatMap((client) => [
   {
-    name: 'the SDK against fauxqs',
+    name: `the ${client} client against fauxqs`,
     absent: false,
     checksReceipts: false,
-    open: async () => sqsLab(await startFauxqs()),
+    open: async () => sqsLab(await startFauxqs(), client),
   },
   {
-    name: 'the SDK against ElasticMQ',
+    name: `the ${client} client against ElasticMQ`,
     absent: isAbsent('elasticmq'),
     checksReceipts: true,
-    open: async () => sqsLab(await startElasticMq()),
+    open: async () => sqsLab(await startElasticMq(), client),
   },
-];
+]);
 
 const never = new AbortController().signal;
 const now = { max: 10, waitSeconds: 0 };

@@ -1,0 +1,259 @@
+/**
+ * POSTs over kept connections to one origin, by undici's `dispatch`: no streams, no abort signals of its own, one
+ * small object for a call. One connection for each call under way, so that a long poll holds nobody up; the one used
+ * last goes first, and idle ones are closed after some seconds.
+ *
+ * Not undici's own pool: that one takes a connection for busy until the event loop has turned, so that a loop of one
+ * call after another would keep two, and a long poll open a new one each time; and it searches all connections for a
+ * free one, thousands with as many long polls.
+ *
+ * Guarantees: a call ends soon after its signal aborts, and at its deadline at the latest, the answer's last byte
+ * included; not more than `maxAnswerBytes` are held. It repeats nothing and judges no status.
+ */
+import { buildConnector, Client, type Dispatcher } from 'undici';
+import type { Clock } from '../lib/clock.ts';
+import { DeadlineError } from './deadline.ts';
+
+/** A whole answer. */
+export interface HttpAnswer {
+  readonly status: number;
+  /** Names in lower case. */
+  readonly headers: Readonly<Record<string, string | string[] | undefined>>;
+  readonly body: Buffer;
+}
+
+export interface HttpPost {
+  readonly path: string;
+  /** Name, value, name, value. */
+  readonly headers: string[];
+  readonly body: Buffer;
+}
+
+/** Ten messages of 1 MiB, each byte escaped, with room for their attributes. */
+const maxAnswerBytes = 64 * 1024 * 1024;
+const connectTimeoutMs = 5_000;
+/** Below the idle limit of the servers that we meet, so that a call rarely goes out on a connection that just closed. */
+const idleMs = 10_000;
+
+/** Clients that are kept without a call; each has at most one socket, which closes by itself. */
+const idleClientsMax = 64;
+
+export class HttpPool {
+  readonly #origin: string;
+  readonly #clock: Clock;
+  readonly #connections: number;
+  readonly #options: Client.Options;
+  readonly #clients = new Set<Client>();
+  /** The last is the one that was used last. */
+  readonly #free: Client[] = [];
+  /** Calls beyond the most connections. */
+  readonly #waiting = new Set<Call>();
+  /** Calls by their time limit: within each, the order of starting is that of the deadlines. */
+  readonly #watches = new Map<number, DeadlineWatch>();
+  readonly #stop = new AbortController();
+
+  /** `connections` is a guard against leaks, not a throttle. */
+  constructor(origin: string, clock: Clock, connections: number) {
+    this.#origin = origin;
+    this.#clock = clock;
+    this.#connections = connections;
+    this.#options = {
+      // One for all, since it keeps the TLS sessions.
+      connect: buildConnector({ timeout: connectTimeoutMs, allowH2: false }),
+      pipelining: 1,
+      // The deadline covers both, and costs no timer for each call.
+      headersTimeout: 0,
+      bodyTimeout: 0,
+      keepAliveTimeout: idleMs,
+      keepAliveMaxTimeout: idleMs,
+      allowH2: false,
+    };
+  }
+
+  /** Sends a POST; rejects with the signal's reason, `DeadlineError`, or what the network said. */
+  post(request: HttpPost, timeoutMs: number, signal: AbortSignal): Promise<HttpAnswer> {
+    if (signal.aborted) return Promise.reject(signal.reason as Error);
+    let watch = this.#watches.get(timeoutMs);
+    if (watch === undefined) {
+      watch = new DeadlineWatch(this.#clock, timeoutMs, this.#stop.signal);
+      this.#watches.set(timeoutMs, watch);
+    }
+    const call = new Call(request, watch, signal, this.#release);
+    this.#start(call);
+    return call.answer;
+  }
+
+  #start(call: Call): void {
+    let client = this.#free.pop();
+    if (client === undefined) {
+      if (this.#clients.size >= this.#connections) {
+        this.#waiting.add(call);
+        return;
+      }
+      client = new Client(this.#origin, this.#options);
+      this.#clients.add(client);
+    }
+    call.client = client;
+    const { path, headers, body } = call.request;
+    client.dispatch({ method: 'POST', path, headers, body }, call);
+  }
+
+  /** `isWhole` says that the connection may be used again: its call ended with a whole answer. */
+  readonly #release = (call: Call, isWhole: boolean): void => {
+    const { client } = call;
+    if (client === undefined) {
+      this.#waiting.delete(call);
+      return;
+    }
+    if (isWhole && (this.#free.length < idleClientsMax || this.#waiting.size > 0)) this.#free.push(client);
+    else {
+      this.#clients.delete(client);
+      void client.destroy();
+    }
+    if (this.#waiting.size === 0) return;
+    const [next] = this.#waiting;
+    if (next === undefined) return;
+    this.#waiting.delete(next);
+    this.#start(next);
+  };
+
+  /** Ends every call and connection. */
+  async destroy(): Promise<void> {
+    this.#stop.abort();
+    await Promise.all([...this.#clients].map((client) => client.destroy()));
+    for (const call of this.#waiting) call.fail(new Error('The connections were closed'));
+    await Promise.all([...this.#watches.values()].map((watch) => watch.ended));
+  }
+}
+
+type Release = (call: Call, isWhole: boolean) => void;
+
+/** undici's handler of one call; the first end counts. */
+class Call implements Dispatcher.DispatchHandler {
+  readonly answer: Promise<HttpAnswer>;
+  /** Set by the watch. */
+  deadlineMs = 0;
+  readonly request: HttpPost;
+  /** What it runs on; undefined while it waits for one. */
+  client: Client | undefined;
+  readonly #watch: DeadlineWatch;
+  readonly #signal: AbortSignal;
+  readonly #release: Release;
+  readonly #resolve: (answer: HttpAnswer) => void;
+  readonly #reject: (error: unknown) => void;
+  readonly #onAbort = (): void => this.fail(this.#signal.reason);
+  #ended = false;
+  #status = 0;
+  #headers: HttpAnswer['headers'] = {};
+  #first: Buffer | undefined;
+  #more: Buffer[] | undefined;
+  #bytes = 0;
+
+  constructor(request: HttpPost, watch: DeadlineWatch, signal: AbortSignal, release: Release) {
+    this.request = request;
+    this.#release = release;
+    const { promise, resolve, reject } = Promise.withResolvers<HttpAnswer>();
+    this.answer = promise;
+    this.#resolve = resolve;
+    this.#reject = reject;
+    this.#watch = watch;
+    this.#signal = signal;
+    signal.addEventListener('abort', this.#onAbort, { once: true });
+    watch.add(this);
+  }
+
+  /** Ends the call without an answer, and its connection with it. */
+  fail(error: unknown): void {
+    if (this.#end(false)) this.#reject(error);
+  }
+
+  onRequestStart(): void {
+    // Nothing to do: who ends a call ends its connection.
+  }
+
+  onResponseStart(
+    _controller: Dispatcher.DispatchController,
+    status: number,
+    headers: Record<string, string | string[] | undefined>,
+  ): void {
+    this.#status = status;
+    this.#headers = headers;
+  }
+
+  onResponseData(_controller: Dispatcher.DispatchController, chunk: Buffer): void {
+    this.#bytes += chunk.length;
+    if (this.#bytes > maxAnswerBytes)
+      this.fail(new Error(`The answer is larger than ${maxAnswerBytes} bytes`));
+    else if (this.#first === undefined) this.#first = chunk;
+    else (this.#more ??= [this.#first]).push(chunk);
+  }
+
+  onResponseEnd(): void {
+    if (!this.#end(true)) return;
+    const body = this.#more === undefined ? (this.#first ?? noBytes) : Buffer.concat(this.#more, this.#bytes);
+    this.#resolve({ status: this.#status, headers: this.#headers, body });
+  }
+
+  onResponseError(_controller: Dispatcher.DispatchController | null, error: Error): void {
+    this.fail(error);
+  }
+
+  #end(isWhole: boolean): boolean {
+    if (this.#ended) return false;
+    this.#ended = true;
+    this.#watch.delete(this);
+    this.#signal.removeEventListener('abort', this.#onAbort);
+    this.#release(this, isWhole);
+    return true;
+  }
+}
+
+const noBytes = Buffer.alloc(0);
+
+/** One sleeper for all calls with the same time limit. */
+class DeadlineWatch {
+  readonly #clock: Clock;
+  readonly #timeoutMs: number;
+  readonly #stop: AbortSignal;
+  readonly #calls = new Set<Call>();
+  #watching: Promise<void> | undefined;
+
+  constructor(clock: Clock, timeoutMs: number, stop: AbortSignal) {
+    this.#clock = clock;
+    this.#timeoutMs = timeoutMs;
+    this.#stop = stop;
+  }
+
+  /** Resolves when nobody sleeps any more. */
+  get ended(): Promise<void> {
+    return this.#watching ?? Promise.resolve();
+  }
+
+  add(call: Call): void {
+    call.deadlineMs = this.#clock.monotonic() + this.#timeoutMs;
+    this.#calls.add(call);
+    this.#watching ??= this.#watch();
+  }
+
+  delete(call: Call): void {
+    this.#calls.delete(call);
+  }
+
+  async #watch(): Promise<void> {
+    for (const call of this.#upcoming()) {
+      const ms = call.deadlineMs - this.#clock.monotonic();
+      if (ms > 0) await this.#clock.sleep(Math.ceil(ms), this.#stop);
+      else call.fail(new DeadlineError(`no complete answer within ${this.#timeoutMs} ms`));
+    }
+    this.#watching = undefined;
+  }
+
+  /** The oldest call, again and again, until there is none. */
+  *#upcoming(): Iterable<Call> {
+    for (;;) {
+      const [call] = this.#calls;
+      if (call === undefined || this.#stop.aborted) return;
+      yield call;
+    }
+  }
+}

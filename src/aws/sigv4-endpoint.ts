@@ -1,0 +1,53 @@
+/**
+ * Where a service is, as the SDK sees it: custom endpoints from options, environment and profile, FIPS and dual-stack,
+ * partitions. The SDK's own rules decide, by a request that is prepared and never sent, so that both clients always
+ * call the same place.
+ */
+import { GetQueueUrlCommand, SQSClient, type SQSClientConfig } from '@aws-sdk/client-sqs';
+
+/** Where requests go. */
+export interface ServiceAddress {
+  /** Scheme, host and port. */
+  readonly origin: string;
+  /** Path of every request; `/` but for endpoints with one. */
+  readonly path: string;
+}
+
+/** What a prepared request says of its place. */
+interface Prepared {
+  readonly protocol: string;
+  readonly hostname: string;
+  readonly port?: number;
+  readonly path: string;
+}
+
+type Step = (args: { readonly request: Prepared }) => Promise<object>;
+
+/** The address of SQS under a client's configuration. Rejects when the configuration names none. */
+export async function sqsAddress(config: SQSClientConfig): Promise<ServiceAddress> {
+  const client = new SQSClient({
+    ...config,
+    useQueueUrlAsEndpoint: false,
+    // Nothing is signed; the real ones may need a call.
+    credentials: { accessKeyId: 'none', secretAccessKey: 'none' },
+  });
+  let prepared: Prepared | undefined;
+  const stop =
+    (): Step =>
+    async ({ request }) => {
+      prepared = request;
+      return { output: { $metadata: {} }, response: {} };
+    };
+  // The types of a stack follow its service's inputs, which this step does not look at.
+  (client.middlewareStack as { add(step: () => Step, at: object): void }).add(stop, {
+    step: 'build',
+    priority: 'low',
+    name: 'sluiceStop',
+  });
+  await client.send(new GetQueueUrlCommand({ QueueName: 'any' }));
+  client.destroy();
+  if (prepared === undefined) throw new Error('The SDK prepared no request');
+  const { protocol, hostname, port, path } = prepared;
+  const host = hostname.includes(':') && !hostname.startsWith('[') ? `[${hostname}]` : hostname;
+  return { origin: `${protocol}//${host}${port === undefined ? '' : `:${port}`}`, path };
+}
