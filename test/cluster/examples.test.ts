@@ -198,6 +198,14 @@ function outdent(text: string): string {
 }
 
 describe('every example', () => {
+  it('may be applied before its consumer', async () => {
+    await queue('orders', { VisibilityTimeout: '2' });
+    await apply('sqs-http/mapping.yaml');
+    const object = await ready('orders');
+    const target = { type: 'TargetHealthy', status: 'False', reason: 'ServiceNotFound' };
+    expect(conditionOf(object, 'TargetHealthy')).toMatchObject(target);
+  });
+
   it('sqs-http delivers what its filter lets through, and again only what the consumer names as failed', async () => {
     const orders = await queue('orders', { VisibilityTimeout: '2' });
     await using sink = await startHttpSink({

@@ -97,7 +97,11 @@ function servedBy({ member, entry }: MemberEntry, facts: Facts): Observation {
   }
 }
 
-/** Running is not enough: the source must have been read. */
+/**
+ * Running is not enough: the source must have been read. A target that takes nothing keeps it from being read; it is
+ * judged only once the source has told its settings, so the source is open then, and a mapping may be applied before
+ * its consumer.
+ */
 function openedBy(member: string, facts: Facts): Observation {
   const { status, reason, message } = facts.sourceHealthy;
   switch (status) {
@@ -106,6 +110,7 @@ function openedBy(member: string, facts: Facts): Observation {
     case 'False':
       return { kind: 'unserved', facts, reason, message };
     case 'Unknown':
+      if (facts.targetHealthy.status === 'False') return { kind: 'current', facts };
       return { kind: 'changing', facts, message: `The member ${member} is opening the source` };
   }
 }

@@ -53,6 +53,18 @@ describe('what members report', () => {
       observation: { kind: 'changing' },
     },
     {
+      why: 'nothing is received, since the consumer is not there yet',
+      sighting: {
+        entries: [
+          reported({
+            sourceHealthy: { status: 'Unknown', reason: 'Unknown' },
+            targetHealthy: { status: 'False', reason: 'NoReadyEndpoint' },
+          }),
+        ],
+      },
+      observation: { kind: 'current' },
+    },
+    {
       why: 'the source was not read yet',
       sighting: { entries: [reported({ sourceHealthy: { status: 'Unknown', reason: 'Unknown' } })] },
       observation: { kind: 'changing' },
