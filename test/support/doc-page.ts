@@ -21,7 +21,7 @@ const portsInPages = ['4566', '8080', '9090', '9091'] as const;
 const linked = ['bin', 'src', 'scripts', 'node_modules', 'crds', 'deploy'];
 const blockTimeoutMs = 60_000;
 const outputTimeoutMs = 40_000;
-const interruptGraceMs = 1500;
+const interruptGraceMs = 3000;
 
 interface Background {
   readonly script: string;
