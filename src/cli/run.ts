@@ -99,7 +99,7 @@ async function runFiles(argv: readonly string[], io: Io): Promise<number> {
   });
   const isComplete = await local.apply(first, io.signal);
   const runFile = await writeRunFile(values['state-dir'], local, first);
-  await watchFiles(values.file, { content: first.content, isComplete }, local, log, io.signal);
+  await watchFiles(values.file, { manifests: first, isComplete }, local, log, io.signal);
   log.info('Draining', { reason: String(io.signal.reason) });
   await local.engine.drain(values['grace-seconds'] * 1000, values['drain-receive-seconds'] * 1000);
   await rm(runFile, { force: true });
@@ -110,22 +110,22 @@ async function runFiles(argv: readonly string[], io: Io): Promise<number> {
 /** Takes changed files over, and looks again for what was missing at AWS, until the signal aborts. */
 async function watchFiles(
   paths: readonly string[],
-  applied: { readonly content: string; readonly isComplete: boolean },
+  applied: { readonly manifests: Manifests; readonly isComplete: boolean },
   local: Local,
   log: Log,
   signal: AbortSignal,
 ): Promise<void> {
-  let { content, isComplete } = applied;
+  let { manifests: former, isComplete } = applied;
   let complaint = '';
   for (let round = 1; !signal.aborted; round++) {
     await systemClock.sleep(1000, signal);
     if (signal.aborted) return;
     try {
-      const manifests = await readManifests(paths);
-      const isChanged = manifests.content !== content;
+      const manifests = await readManifests(paths, former);
+      const isChanged = manifests !== former;
       if (isChanged || (!isComplete && round % lookAgainRounds === 0)) {
         isComplete = await local.apply(manifests, signal);
-        content = manifests.content;
+        former = manifests;
         if (isChanged)
           log.info('Took changed manifests over', { mappings: manifests.mappings.map(mappingName) });
       }
