@@ -165,6 +165,9 @@ export function createEngine(options: EngineOptions): Engine {
         watches.set(key, watch);
       }
       const known = new Set(watch.insight.warnings.map(({ reason }) => reason));
+      // What was known of a former target says nothing about the new one.
+      if (watch.insight.targetKey !== insight.targetKey)
+        watch.health = { ...watch.health, target: INITIAL_HEALTH.target };
       watch.insight = insight;
       for (const { reason, message } of insight.warnings) {
         if (!fresh && known.has(reason)) continue;

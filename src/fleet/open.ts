@@ -26,6 +26,8 @@ export interface Insight {
   readonly effective: Effective;
   readonly sourceType: string;
   readonly targetType: string;
+  /** Another key is another target, of which nothing is known yet. */
+  readonly targetKey: string;
   readonly warnings: readonly Warning[];
   readonly facts: QueueFacts | undefined;
 }
@@ -95,7 +97,14 @@ async function openMapping(
     const { target, effective: inForce } = current;
     const targetTimeoutMs = target.declaredTimeoutMs();
     const warnings = warningsOf({ work: current.work, effective: inForce, facts, siblings, targetTimeoutMs });
-    const insight = { effective: inForce, sourceType, targetType: target.type, warnings, facts };
+    const insight: Insight = {
+      effective: inForce,
+      sourceType,
+      targetType: target.type,
+      targetKey: targetKey(current.work, inForce),
+      warnings,
+      facts,
+    };
     deps.onInsight(current.work, insight);
   };
   tell();

@@ -119,7 +119,8 @@ export class Runner {
     this.#closing = true;
     for (const [key, slot] of this.#slots) {
       const { current } = slot;
-      if (slot.draining && current !== undefined) this.#tasks.run(() => current.opened.drain(graceMs, receiveMs));
+      if (slot.draining && current !== undefined)
+        this.#tasks.run(() => current.opened.drain(graceMs, receiveMs));
       this.#want(key, slot, undefined);
     }
     await this.#tasks.drained();
