@@ -60,7 +60,8 @@ export const reportBodySchema = object(
     member: string('Name of the member.', { minLength: 1, maxLength: 253 }),
     pool: string('Pool of the member.', { minLength: 1, maxLength: 63 }),
     version: string('Version of Sluice that the member runs.', { maxLength: 64 }),
-    mappings: list('Mappings that the member runs.', reportEntrySchema, { maxItems: 2000, keys: ['uid'] }),
+    // Written whole by one owner: a map by uid would be tracked field by field, and could not be applied empty.
+    mappings: list('Mappings that the member runs.', reportEntrySchema, { maxItems: 2000 }),
   },
   { required: ['formatVersion', 'member', 'pool', 'version', 'mappings'] },
 );

@@ -40,6 +40,9 @@ export interface SecretReader {
 
 /** Keeps this member's report where the controller reads it. */
 export interface ReportStore {
-  write(report: ReportBody, signal: AbortSignal): Promise<void>;
+  /** Writes the report and gives the version of the object as stored; the same again changes no version. */
+  write(report: ReportBody, signal: AbortSignal): Promise<string | undefined>;
+  /** The version of the object as stored now; undefined when there is none. */
+  version(signal: AbortSignal): Promise<string | undefined>;
   remove(signal: AbortSignal): Promise<void>;
 }

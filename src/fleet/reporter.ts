@@ -1,8 +1,9 @@
 /**
  * Writes this member's report when something in it has changed: at once after a quiet time, then at most once per
  * interval, so that a burst of changes is one write. A failed write is repeated with back-off until it succeeds or the
- * member stops; meanwhile mappings run on, since a report is for people and status, never for delivery. Now and then
- * it is written although it has not changed, in case that somebody deleted it: the same again changes nothing.
+ * member stops; meanwhile mappings run on, since a report is for people and status, never for delivery. Twice a
+ * minute it looks whether the report still is as it wrote it, since somebody may delete it, or start a namesake; only
+ * then it writes again without a change.
  */
 import type { ReportBody } from '../api/report.ts';
 import { backoffMs, type BackoffPolicy } from '../lib/backoff.ts';
@@ -24,12 +25,14 @@ export interface ReporterDeps {
 
 const RETRY: BackoffPolicy = { initialMs: 500, factor: 2, maxMs: 15_000, jitter: 0.3 };
 const REMOVE_TIMEOUT_MS = 5000;
-const REWRITE_MS = 5 * 60_000;
+const LOOK_MS = 30_000;
 
 export class Reporter {
   readonly #deps: ReporterDeps;
   #changed = Promise.withResolvers<void>();
   #written: string | undefined;
+  /** Version of the stored object that `#written` made. */
+  #version: string | undefined;
 
   constructor(deps: ReporterDeps) {
     this.#deps = deps;
@@ -50,7 +53,7 @@ export class Reporter {
       const text = JSON.stringify(report);
       if (text !== this.#written) {
         try {
-          await store.write(report, signal);
+          this.#version = await store.write(report, signal);
           this.#written = text;
           failures = 0;
         } catch (error) {
@@ -66,12 +69,24 @@ export class Reporter {
       }
       if (signal.aborted) break;
       const changed = new AbortController();
-      const rewrite = clock.sleep(REWRITE_MS, anySignal(signal, changed.signal));
-      // Whoever is first: a change, the abort, or the time to write all the same.
-      await Promise.race([this.#changed.promise.then(() => changed.abort()), rewrite]);
-      if (!changed.signal.aborted) this.#written = undefined;
+      const either = anySignal(signal, changed.signal);
+      const waiting = clock.sleep(LOOK_MS, either);
+      // Whoever is first: a change, the abort, or the time to look.
+      await Promise.race([this.#changed.promise.then(() => changed.abort()), waiting]);
+      if (!either.aborted) await this.#look(either);
     }
     await this.#remove();
+  }
+
+  /** Forgets what was written when it is not what is stored. Not being able to look says nothing. */
+  async #look(signal: AbortSignal): Promise<void> {
+    let version: string | undefined;
+    try {
+      version = await this.#deps.store.version(signal);
+    } catch {
+      return;
+    }
+    if (version !== this.#version) this.#written = undefined;
   }
 
   /** A report that stays behind is collected with its pod; stopping does not wait long for an API server that is away. */

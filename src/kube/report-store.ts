@@ -4,12 +4,12 @@ import type { ReportBody } from '../api/report.ts';
 import type { ReportStore } from '../fleet/ports.ts';
 import type { ApiClient } from './api-client.ts';
 import { isKubeError } from './kube-error.ts';
-import { resource } from './resource.ts';
+import { resource, type KubeObject } from './resource.ts';
 
 export const pollerReports = resource({ group, version, ...resources.report });
 
 export interface ReportStoreOptions {
-  readonly api: Pick<ApiClient, 'patch' | 'delete'>;
+  readonly api: Pick<ApiClient, 'get' | 'patch' | 'delete'>;
   readonly namespace: string;
   /** Name of the object: the member's. */
   readonly name: string;
@@ -39,7 +39,20 @@ export function kubeReportStore(options: ReportStoreOptions): ReportStore {
         report,
       };
       // Applied by force: nobody else writes it, and one call does for the first time and for all others.
-      await api.patch(path, { kind: 'apply', body, fieldManager: 'sluice-poller', force: true }, { signal });
+      const stored = await api.patch<KubeObject>(
+        path,
+        { kind: 'apply', body, fieldManager: 'sluice-poller', force: true },
+        { signal },
+      );
+      return stored.metadata.resourceVersion;
+    },
+    async version(signal) {
+      try {
+        return (await api.get<KubeObject>(path, { signal })).metadata.resourceVersion;
+      } catch (error) {
+        if (isKubeError(error, 'NotFound')) return undefined;
+        throw error;
+      }
     },
     async remove(signal) {
       try {

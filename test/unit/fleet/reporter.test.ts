@@ -8,7 +8,13 @@ function setUp() {
   const clock = new VirtualClock();
   const written: string[] = [];
   const failures: { readonly message: string; readonly delayMs: number }[] = [];
-  const server = { isAway: false, hangs: false, removed: 0, version: 'one' };
+  const server = {
+    isAway: false,
+    hangs: false,
+    removed: 0,
+    version: 'one',
+    stored: undefined as string | undefined,
+  };
   const answer = async (signal: AbortSignal): Promise<void> => {
     if (server.hangs) await clock.sleep(3_600_000, signal);
     if (server.isAway || signal.aborted) throw new Error('no answer');
@@ -27,6 +33,12 @@ function setUp() {
       async write(report, signal) {
         await answer(signal);
         written.push(report.version);
+        server.stored = String(written.length);
+        return server.stored;
+      },
+      async version(signal) {
+        await answer(signal);
+        return server.stored;
       },
       async remove(signal) {
         await answer(signal);
@@ -93,10 +105,37 @@ describe('Reporter', () => {
     expect(written).toEqual(['one', 'three']);
   });
 
-  test('what somebody deleted comes back within minutes, although nothing changed', async () => {
-    const { clock, written } = setUp();
+  test.each([
+    { stored: undefined, why: 'somebody deleted it' },
+    { stored: 'another', why: 'a namesake wrote over it' },
+  ])('what is not as it wrote it is back after half a minute: $why', async ({ stored }) => {
+    const { clock, server, written } = setUp();
+    await clock.settle();
+    server.stored = stored;
+    await clock.advance(31_000);
+    expect(written).toEqual(['one', 'one']);
     await clock.advance(20 * 60_000);
-    expect(written).toEqual(['one', 'one', 'one', 'one']);
+    expect(written).toHaveLength(2);
+  });
+
+  test('writes nothing without a change, also while nobody answers its look', async () => {
+    const { clock, server, written, failures } = setUp();
+    await clock.advance(20 * 60_000);
+    server.isAway = true;
+    await clock.advance(60_000);
+    expect(written).toEqual(['one']);
+    expect(failures).toEqual([]);
+  });
+
+  test('a change does not wait for a look that hangs', async () => {
+    const { clock, server, written, change } = setUp();
+    await clock.settle();
+    server.hangs = true;
+    await clock.advance(35_000);
+    server.hangs = false;
+    change('two');
+    await clock.settle();
+    expect(written).toEqual(['one', 'two']);
   });
 
   test('takes the report away when it stops', async () => {

@@ -17,11 +17,16 @@ const path = '/apis/sluice.dev/v1alpha1/namespaces/sluice-system/pollerreports/p
 /** Keeps the calls; the fake API server does not know how to create by apply. */
 function setUp(options: Partial<ReportStoreOptions> = {}, problem?: KubeError) {
   const calls: { readonly path: string; readonly patch?: unknown }[] = [];
+  const stored = { metadata: { name: 'poller-a', resourceVersion: '7' } };
   const api: ReportStoreOptions['api'] = {
+    get: async () => {
+      if (problem !== undefined) throw problem;
+      return stored as never;
+    },
     patch: async (at, patch) => {
       calls.push({ path: at, patch });
       if (problem !== undefined) throw problem;
-      return {} as never;
+      return stored as never;
     },
     delete: async (at) => {
       calls.push({ path: at });
@@ -36,7 +41,7 @@ function setUp(options: Partial<ReportStoreOptions> = {}, problem?: KubeError) {
 test('writes the whole report by one forced apply, found by its labels and owned by the pod', async () => {
   const owner = { apiVersion: 'v1', kind: 'Pod', name: 'poller-a', uid: 'u' } as const;
   const { store, calls } = setUp({ owner });
-  await store.write(report, signal);
+  expect(await store.write(report, signal)).toBe('7');
   expect(calls).toEqual([
     {
       path,
@@ -80,8 +85,15 @@ test('removes the report, and is content when it is gone already', async () => {
   expect(calls).toEqual([{ path }]);
 });
 
+test('knows the version of what is stored, and that nothing is', async () => {
+  expect(await setUp().store.version(signal)).toBe('7');
+  const gone = setUp({}, fail('NotFound', 404, 'gone'));
+  expect(await gone.store.version(signal)).toBeUndefined();
+});
+
 test('tells every other failure to its caller, who tries again', async () => {
   const { store } = setUp({}, fail('Forbidden', 403, 'no'));
   await expect(store.remove(signal)).rejects.toMatchObject({ reason: 'Forbidden' });
   await expect(store.write(report, signal)).rejects.toMatchObject({ reason: 'Forbidden' });
+  await expect(store.version(signal)).rejects.toMatchObject({ reason: 'Forbidden' });
 });
