@@ -176,7 +176,7 @@ async function runController(argv: readonly string[], io: Io): Promise<number> {
             recheckMs: values['drift-check-seconds'] * 1000,
             requestsPerSecond: values['aws-requests-per-second'],
           }),
-          Poller: new ClusterBackend(cache.fleet),
+          Poller: new ClusterBackend(cache.fleet, clock),
         },
         clock,
         emit,

@@ -59,7 +59,13 @@ export type Observation =
   /** Ours, settled, and not as desired. */
   | { readonly kind: 'drifted'; readonly facts: Facts; readonly differences: readonly Difference[] }
   /** On its way; nothing can be done but look again. */
-  | { readonly kind: 'changing'; readonly facts: Facts; readonly message: string }
+  | {
+      readonly kind: 'changing';
+      readonly facts: Facts;
+      readonly message: string;
+      /** How much longer it may last before what was in force counts as interrupted, in milliseconds. */
+      readonly briefMs?: number;
+    }
   /** Nobody can serve the mapping now; nothing that the controller does changes that. */
   | {
       readonly kind: 'unserved';

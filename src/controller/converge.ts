@@ -29,7 +29,11 @@ export async function converge(
     observation = await backend.observe(subject, signal);
     const action = plan(observation);
     const situation = await act(deps, backend, subject, observation, action, signal);
-    return { situation, next: nextOf(situation, backend.recheckMs) };
+    const briefMs = observation.kind === 'changing' ? observation.briefMs : undefined;
+    return {
+      situation,
+      next: briefMs === undefined ? nextOf(situation, backend.recheckMs) : { kind: 'after', ms: briefMs },
+    };
   } catch (error) {
     const failure = failureOf(error, signal);
     const { reason, message, terminal } = failure;
@@ -111,7 +115,12 @@ export function situationOf(observation: Observation): Situation {
     case 'current':
       return { kind: 'settled', facts: observation.facts };
     case 'changing':
-      return { kind: 'progressing', facts: observation.facts, message: observation.message };
+      return {
+        kind: 'progressing',
+        facts: observation.facts,
+        message: observation.message,
+        ...(observation.briefMs === undefined ? {} : { doubtful: true }),
+      };
     case 'unserved':
       return observation;
     case 'refused':

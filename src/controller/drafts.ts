@@ -12,10 +12,14 @@ import { paths } from './plan.ts';
 export type Situation =
   /** As desired. */
   | { readonly kind: 'settled'; readonly facts: Facts }
-  /** A change is under way; `differences` if somebody else's change is being undone. */
+  /**
+   * A change is under way; `differences` if somebody else's change is being undone, `doubtful` if it is so short that
+   * what was in force counts as being so still.
+   */
   | {
       readonly kind: 'progressing';
       readonly message: string;
+      readonly doubtful?: boolean;
       readonly facts?: Facts;
       readonly differences?: readonly Difference[];
     }

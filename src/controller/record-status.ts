@@ -28,13 +28,13 @@ export async function recordStatus(
   return after.map(viewOf);
 }
 
-/** Looking failed, and not for long yet: what was in force a moment ago most likely still is. */
+/** Looking failed, or a move is under way, and not for long yet: what was in force a moment ago as good as still is. */
 function isDoubtful({ mapping, situation }: Omit<StatusInput, 'nowMs'>): boolean {
-  if (situation.kind !== 'retrying' || !situation.doubtful) return false;
-  if (mapping.status?.observedGeneration !== mapping.metadata.generation) return false;
-  return (
-    mapping.status?.conditions?.some(({ type, status }) => type === 'Ready' && status === 'True') === true
-  );
+  if (situation.kind !== 'retrying' && situation.kind !== 'progressing') return false;
+  const { generation } = mapping.metadata;
+  if (situation.doubtful !== true || mapping.status?.observedGeneration !== generation) return false;
+  const ready = mapping.status?.conditions?.find(({ type }) => type === 'Ready');
+  return ready?.status === 'True' && ready.observedGeneration === generation;
 }
 
 function tell(

@@ -1,8 +1,8 @@
 /**
  * Writes this member's report when something in it has changed: at once after a quiet time, then at most once per
  * interval, so that a burst of changes is one write. A failed write is repeated with back-off until it succeeds or the
- * member stops; meanwhile mappings run on, since a report is for people and status, never for delivery. Twice a
- * minute it looks whether the report still is as it wrote it, since somebody may delete it, or start a namesake; only
+ * member stops; meanwhile mappings run on, since a report is for people and status, never for delivery. Every ten
+ * seconds it looks whether the report still is as it wrote it, since somebody may delete it, or start a namesake; only
  * then it writes again without a change.
  */
 import type { ReportBody } from '../api/report.ts';
@@ -25,7 +25,8 @@ export interface ReporterDeps {
 
 const RETRY: BackoffPolicy = { initialMs: 500, factor: 2, maxMs: 15_000, jitter: 0.3 };
 const REMOVE_TIMEOUT_MS = 5000;
-const LOOK_MS = 30_000;
+/** Short enough that a deleted report is back before its mappings count as interrupted. */
+const LOOK_MS = 10_000;
 
 export class Reporter {
   readonly #deps: ReporterDeps;

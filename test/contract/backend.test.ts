@@ -5,6 +5,7 @@ import { ClusterBackend } from '../../src/backends/cluster/backend.ts';
 import type { Backend } from '../../src/controller/backend.ts';
 import { plan } from '../../src/controller/plan.ts';
 import { FleetIndex } from '../../src/fleet/fleet-view.ts';
+import { VirtualClock } from '../support/virtual-clock.ts';
 import { aMapping, aPollerMapping, subjectOf } from '../support/mappings.ts';
 import { MemoryMappingApi } from '../support/memory-mapping-api.ts';
 
@@ -106,7 +107,7 @@ function clusterWorld(): World {
   const fleet = new FleetIndex(() => changes++);
   fleet.setMembers([{ identity: 'poller-0', pool: 'default' }]);
   return {
-    backend: new ClusterBackend(fleet),
+    backend: new ClusterBackend(fleet, new VirtualClock()),
     mapping: aPollerMapping(),
     changes: () => changes,
     follow({ metadata, spec }) {

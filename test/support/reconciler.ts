@@ -113,7 +113,7 @@ export class TestReconciler {
     }),
     backends: {
       Managed: new AwsBackend({ clusterID: 'test', recheckMs: 600_000, api: () => this.api }),
-      Poller: new ClusterBackend(this.fleet),
+      Poller: new ClusterBackend(this.fleet, this.clock),
     },
     clock: this.clock,
     emit: (event) => this.events.push(event),

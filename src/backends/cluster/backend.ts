@@ -8,6 +8,7 @@ import type { ReportedHealth } from '../../api/report.ts';
 import type { Backend, Facts, Health, Observation, Subject } from '../../controller/backend.ts';
 import { ownerOf } from '../../fleet/assignment.ts';
 import type { FleetView, MemberEntry } from '../../fleet/fleet-view.ts';
+import type { Clock } from '../../lib/clock.ts';
 
 /** Reasons of a member that no retry of its own mends; with others it goes on trying. */
 const lasting: ReadonlySet<Reason> = new Set<Reason>([
@@ -22,14 +23,24 @@ const lasting: ReadonlySet<Reason> = new Set<Reason>([
   'SecretInvalid',
 ]);
 
+/**
+ * How long a mapping may be on its way from one member to another. Until then it counts as in force, or each rollout
+ * of the pollers would make the health of every application flap, with two writes and an Event for each mapping.
+ */
+const moveGraceMs = 15_000;
+
 export class ClusterBackend implements Backend {
   readonly mode = 'Poller';
   /** Leases and reports tell of every change. */
   readonly recheckMs = undefined;
   readonly #fleet: FleetView;
+  readonly #clock: Clock;
+  /** Monotonic time since when a mapping has been changing, by uid, oldest first. */
+  readonly #changing = new Map<string, number>();
 
-  constructor(fleet: FleetView) {
+  constructor(fleet: FleetView, clock: Clock) {
     this.#fleet = fleet;
+    this.#clock = clock;
   }
 
   observe({ mapping, pool }: Subject): Promise<Observation> {
@@ -37,9 +48,32 @@ export class ClusterBackend implements Backend {
     const members = this.#fleet.liveMembers(pool);
     const entries = this.#fleet.entriesOf(uid);
     const owner = ownerOf(uid, members);
-    return Promise.resolve(
-      observationOf({ pool, owner, entries, generation, enabled: mapping.spec.enabled !== false }),
-    );
+    const enabled = mapping.spec.enabled !== false;
+    return Promise.resolve(this.#timed(uid, observationOf({ pool, owner, entries, generation, enabled })));
+  }
+
+  /** Tells of a change that is under way how much longer it counts as a short one. */
+  #timed(uid: string, observation: Observation): Observation {
+    if (observation.kind !== 'changing') {
+      this.#changing.delete(uid);
+      return observation;
+    }
+    const nowMs = this.#clock.monotonic();
+    const sinceMs = this.#changing.get(uid) ?? nowMs;
+    if (sinceMs === nowMs) {
+      this.#prune(nowMs);
+      this.#changing.set(uid, nowMs);
+    }
+    const briefMs = sinceMs + moveGraceMs - nowMs;
+    return briefMs > 0 ? { ...observation, briefMs } : observation;
+  }
+
+  /** Mappings that were deleted midway are never observed again. By then the others have been told as not ready. */
+  #prune(nowMs: number): void {
+    for (const [uid, sinceMs] of this.#changing) {
+      if (nowMs - sinceMs < 10 * moveGraceMs) return;
+      this.#changing.delete(uid);
+    }
   }
 }
 

@@ -327,6 +327,61 @@ describe('a mapping in Poller mode', () => {
   });
 });
 
+describe('a mapping that moves between members', () => {
+  const report = (member: string, world: TestReconciler, generation = 1): void => {
+    world.fleet.setMembers([{ identity: member, pool: 'default' }]);
+    const { namespace = '', name, uid = '' } = aPollerMapping().metadata;
+    const sourceHealthy = { status: 'True', reason: 'ReadSucceeded' };
+    const entry = { namespace, name, uid, generation, state: 'Running', sourceHealthy };
+    world.fleet.put(member, { formatVersion: 1, member, pool: 'default', version: '0', mappings: [entry] });
+  };
+
+  async function served(): Promise<TestReconciler> {
+    const world = new TestReconciler();
+    world.store.put(aPollerMapping());
+    report('a', world);
+    await world.settle();
+    expect(world.conditions()).toMatchObject({ Ready: 'True Serving' });
+    world.store.writes.length = 0;
+    // Its member has left, another is there and has not begun.
+    world.fleet.setMembers([{ identity: 'b', pool: 'default' }]);
+    return world;
+  }
+
+  it('is as ready as before for a while, and then told from its new member', async () => {
+    const world = await served();
+    expect(await world.pass()).toEqual({ kind: 'after', ms: 15_000 });
+    await world.clock.advance(5000);
+    expect(await world.pass()).toEqual({ kind: 'after', ms: 10_000 });
+    expect(world.store.writes).toEqual([]);
+    report('b', world);
+    await world.settle();
+    expect(world.conditions()).toMatchObject({ Ready: 'True Serving' });
+    expect(world.store.get(key)?.status?.poller?.members).toEqual([{ name: 'b', state: 'Running' }]);
+    expect(world.store.writes).toHaveLength(1);
+  });
+
+  it('is not ready when nobody takes it up in time', async () => {
+    const world = await served();
+    await world.pass();
+    await world.clock.advance(15_000);
+    expect(await world.pass()).toEqual({ kind: 'done' });
+    expect(world.conditions()).toMatchObject({ Ready: 'Unknown Progressing' });
+  });
+
+  it('is not ready for an edit that no member runs yet', async () => {
+    const world = await served();
+    world.store.put(
+      aPollerMapping({
+        metadata: { generation: 2 },
+        ...(world.store.get(key)?.status === undefined ? {} : { status: world.store.get(key)?.status }),
+      }),
+    );
+    await world.pass();
+    expect(world.conditions()).toMatchObject({ Ready: 'Unknown Progressing' });
+  });
+});
+
 describe('any pass', () => {
   it('repeated without a change writes nothing, neither to Kubernetes nor to AWS', async () => {
     const starts = [

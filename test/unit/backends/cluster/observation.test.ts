@@ -4,6 +4,7 @@ import { ClusterBackend, observationOf, type Sighting } from '../../../../src/ba
 import { ownerOf } from '../../../../src/fleet/assignment.ts';
 import { FleetIndex, type MemberEntry } from '../../../../src/fleet/fleet-view.ts';
 import { aPollerMapping, subjectOf } from '../../../support/mappings.ts';
+import { VirtualClock } from '../../../support/virtual-clock.ts';
 
 const well = { status: 'True', reason: 'ReadSucceeded', message: 'fine' } as const;
 const ill = { status: 'False', reason: 'QueueNotFound', message: 'no such queue' } as const;
@@ -175,7 +176,7 @@ describe('what members report', () => {
 describe('the cluster backend', () => {
   it('asks the owner of the class’s pool, and sees a member die', async () => {
     const fleet = new FleetIndex(() => undefined);
-    const backend = new ClusterBackend(fleet);
+    const backend = new ClusterBackend(fleet, new VirtualClock());
     const mapping = aPollerMapping({ metadata: { generation: 2 } });
     const subject = { ...subjectOf(mapping), pool: 'canary' };
     const { uid = '' } = mapping.metadata;
@@ -201,6 +202,8 @@ describe('the cluster backend', () => {
   });
 
   it('has nothing outside the cluster to create or release', () => {
-    expect(new ClusterBackend(new FleetIndex(() => undefined))).not.toHaveProperty('create');
+    expect(new ClusterBackend(new FleetIndex(() => undefined), new VirtualClock())).not.toHaveProperty(
+      'create',
+    );
   });
 });
