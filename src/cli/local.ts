@@ -116,7 +116,8 @@ export async function startLocal(options: LocalOptions): Promise<Local> {
         log.warn('Passed a mapping over: mode Managed needs the controller', {
           mapping: mappingName(mapping),
         });
-      if (runnable.length === 0)
+      // A file that is empty may be half-saved; one whose mappings all went to AWS is meant so.
+      if (runnable.length === 0 && (mappings.length === 0 || !applied))
         throw new SluiceError('InvalidSpec', 'there is no EventSourceMapping in Poller mode to run', never);
       const placed: Placed[] = [];
       for (const mapping of runnable) {

@@ -62,10 +62,19 @@ export function patternProblem(pattern: string): string | undefined {
 }
 
 async function filesOf(path: string): Promise<readonly string[]> {
+  if (path === '-')
+    throw new SluiceError(
+      'InvalidSpec',
+      '`-f` must name a file or a folder, found -: they are watched',
+      never,
+    );
   if (!(await stat(path)).isDirectory()) return [path];
   const names = await readdir(path);
-  return names
-    .filter((name) => /\.(ya?ml|json)$/.test(name))
-    .toSorted()
-    .map((name) => join(path, name));
+  return (
+    names
+      // Hidden files are those of editors: half a text, or a link to nothing.
+      .filter((name) => !name.startsWith('.') && /\.(ya?ml|json)$/.test(name))
+      .toSorted()
+      .map((name) => join(path, name))
+  );
 }

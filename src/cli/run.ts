@@ -2,11 +2,11 @@
  * `sluice run`: the mappings of files on this machine, with the same engine as in a cluster, and neither cluster nor
  * class. Files are watched; a change is taken over without losing a message.
  */
-import { mkdir, rm, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { access, constants, mkdir, rm, stat, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { z } from 'zod';
 import { systemClock } from '../lib/clock.ts';
-import { messageOf } from '../lib/errors.ts';
+import { messageOf, never, SluiceError } from '../lib/errors.ts';
 import { createLog, type Log } from '../telemetry/log.ts';
 import { exitCodes, UsageError, type Command, type Io } from './command.ts';
 import { commonOptions, optionsHelp, parseOptions, type Options } from './config.ts';
@@ -89,6 +89,8 @@ async function runFiles(argv: readonly string[], io: Io): Promise<number> {
   const log = createLog(values['log-level'], (line) => void io.out(line), { component: 'run' });
   const services = parseServices(values.service);
   const first = await readManifests(values.file);
+  // Before anything is received: a process that cannot run as asked must not begin.
+  await makeStateFolder(values['state-dir']);
   await using local = await startLocal({
     log,
     env: io.env,
@@ -146,7 +148,33 @@ async function writeRunFile(folder: string, local: Local, manifests: Manifests):
   const file = join(folder, 'run.json');
   const mappings = manifests.mappings.map(mappingName);
   const facts = { pid: process.pid, metrics: `${local.url}/metrics`, mappings };
-  await mkdir(folder, { recursive: true });
   await writeFile(file, `${JSON.stringify(facts, null, 2)}\n`);
   return file;
+}
+
+async function makeStateFolder(folder: string): Promise<void> {
+  try {
+    await makeFolder(folder);
+    if (!(await stat(folder)).isDirectory()) throw new Error('it is not a folder');
+    await access(folder, constants.W_OK);
+  } catch (error) {
+    throw new SluiceError(
+      'InvalidSpec',
+      `\`--state-dir\` must be a folder that can be written, found ${folder}: ${messageOf(error)}`,
+      never,
+    );
+  }
+}
+
+/** With its parents. Node's own way of doing that never ends on file systems that refuse, such as /proc. */
+async function makeFolder(folder: string): Promise<void> {
+  try {
+    await mkdir(folder);
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? error.code : undefined;
+    if (code === 'EEXIST') return;
+    if (code !== 'ENOENT' || dirname(folder) === folder) throw error;
+    await makeFolder(dirname(folder));
+    await mkdir(folder);
+  }
 }

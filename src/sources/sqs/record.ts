@@ -14,7 +14,7 @@ export interface SqsMessage {
   readonly MD5OfBody?: string | undefined;
   readonly MD5OfMessageAttributes?: string | undefined;
   readonly Attributes?: Readonly<Record<string, string | undefined>> | undefined;
-  readonly MessageAttributes?: Readonly<Record<string, SqsMessageAttribute>> | undefined;
+  readonly MessageAttributes?: Readonly<Record<string, SqsMessageAttribute | undefined>> | undefined;
 }
 
 export interface SqsMessageAttribute {
@@ -101,7 +101,8 @@ function systemAttributes(attributes: SqsMessage['Attributes']): string {
 function messageAttributes(attributes: SqsMessage['MessageAttributes']): string {
   const members: string[] = [];
   for (const [name, value] of Object.entries(attributes ?? {})) {
-    members.push(`${JSON.stringify(name)}:${messageAttribute(value)}`);
+    // The SDK loses the value of an attribute called `__proto__`; that must not fail the whole receive.
+    if (value !== undefined) members.push(`${JSON.stringify(name)}:${messageAttribute(value)}`);
   }
   return `{${members.join(',')}}`;
 }

@@ -1,3 +1,4 @@
+import { symlinkSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { patternProblem, readManifests } from '../../../src/cli/run-files.ts';
 import { tempFolder } from '../../support/temp-folder.ts';
@@ -96,6 +97,19 @@ describe('the manifests of `sluice run`', () => {
       'a.yaml',
       'b.yaml',
     ]);
+  });
+
+  test('are not taken from hidden files, which editors leave half-written or as links to nothing', async () => {
+    using folder = tempFolder();
+    folder.write('a.yaml', manifest('a'));
+    folder.write('.a.yaml', 'a: [');
+    symlinkSync('nobody@nowhere.1', `${folder.path}/.#a.yaml`);
+    const { mappings } = await readManifests([folder.path]);
+    expect(mappings.map(({ metadata }) => metadata.name)).toEqual(['a']);
+  });
+
+  test('cannot come from standard input, which cannot be watched', async () => {
+    await expect(readManifests(['-'])).rejects.toThrow('`-f` must name a file or a folder, found -');
   });
 
   test('that do not exist are named', async () => {

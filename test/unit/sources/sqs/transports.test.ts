@@ -76,6 +76,15 @@ describe.each<AwsClientKind>(['signed', 'sdk'])('by the %s client', (kind) => {
       expect(wire.sqs.requests[0]?.json()).not.toHaveProperty('VisibilityTimeout');
     });
 
+    test('with an attribute called __proto__ delivers all its messages', async () => {
+      await using wire = await open(kind);
+      const attributes = '{"__proto__":{"DataType":"String","StringValue":"p"}}';
+      const hostile = JSON.stringify(message('a')).replace(/}$/, `,"MessageAttributes":${attributes}}`);
+      wire.sqs.answerNext(reply(200, `{"Messages":[${hostile},${JSON.stringify(message('b'))}]}`));
+      const records = await wire.source.receive(now, never);
+      expect(records.map(({ json }) => (JSON.parse(json) as { body: string }).body)).toEqual(['a', 'b']);
+    });
+
     test('keeps a lone surrogate, which JSON can carry', async () => {
       await using wire = await open(kind);
       wire.sqs.answerNext(reply(200, { Messages: [message('\ud800')] }));

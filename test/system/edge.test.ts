@@ -1,0 +1,73 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { stringify } from 'yaml';
+import { startHttpSink, type HttpSink } from '../support/http-sink.ts';
+import { createQueue, type TestQueue } from '../support/queues.ts';
+import { awsEnvironment, type AwsServer } from '../support/servers/aws-server.ts';
+import { startFauxqs } from '../support/servers/fauxqs.ts';
+import { sluice, startRun } from '../support/sluice.ts';
+import { tempFolder } from '../support/temp-folder.ts';
+
+/** What `sluice run` makes of surroundings and edits that nobody plans for. */
+let aws: AwsServer;
+beforeAll(async () => {
+  aws = await startFauxqs();
+});
+afterAll(async () => {
+  await aws[Symbol.asyncDispose]();
+});
+
+const mapping = (queue: TestQueue, sink: HttpSink, spec: Record<string, unknown> = {}): string =>
+  stringify({
+    apiVersion: 'sluice.dev/v1alpha1',
+    kind: 'EventSourceMapping',
+    metadata: { name: 'orders' },
+    spec: {
+      mode: 'Poller',
+      eventSourceARN: queue.arn,
+      poller: { target: { http: { url: `${sink.url}/` } } },
+      ...spec,
+    },
+  });
+
+describe('a state folder that cannot be used ends the start before a message is taken', () => {
+  it.each([
+    { why: 'a file is in its place', below: 'mapping.yaml' },
+    { why: 'a file is on the way to it', below: 'mapping.yaml/state' },
+    { why: 'the file system takes none', absolute: '/proc/sluice/state' },
+  ])('$why', async ({ below, absolute }) => {
+    const queue = await createQueue(aws);
+    await using sink = await startHttpSink();
+    await queue.send(['untouched']);
+    using folder = tempFolder();
+    const file = folder.write('mapping.yaml', mapping(queue, sink));
+    const state = absolute ?? `${folder.path}/${below}`;
+    const { code, stderr } = await sluice(['run', '-f', file, '--state-dir', state], {
+      env: awsEnvironment(aws),
+    });
+    expect({ code, stderr }).toEqual({ code: 1, stderr: expect.stringContaining('`--state-dir` must be') });
+    expect(stderr).toContain(state);
+    expect(sink.requests).toEqual([]);
+    expect((await queue.take()).map(({ receiveCount }) => receiveCount)).toEqual([1]);
+  });
+});
+
+describe('an edit', () => {
+  it('that hands the only mapping to AWS stops the poller', async () => {
+    const queue = await createQueue(aws);
+    await using sink = await startHttpSink();
+    await using run = startRun(mapping(queue, sink), {
+      env: awsEnvironment(aws),
+      args: ['--drain-receive-seconds', '0'],
+    });
+    await run.sluice.logged('Opened the source');
+    run.write(mapping(queue, sink, { mode: 'Managed', functionName: 'consumer' }));
+    await run.sluice.logged('Took changed manifests over');
+    await run.sluice.logged('Changed state', { state: 'draining' });
+    await queue.send(['for AWS']);
+    // The last long poll may bring it; it goes back undelivered.
+    run.sluice.process.signal('SIGTERM');
+    expect((await run.sluice.process.ended).code).toBe(0);
+    expect(sink.requests).toEqual([]);
+    expect(await queue.isEmpty()).toBe(false);
+  });
+});
