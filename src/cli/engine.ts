@@ -10,6 +10,7 @@ import { createOpener, type Insight } from '../fleet/open.ts';
 import type { SecretReader, ServiceFollower } from '../fleet/ports.ts';
 import type { MappingFacts } from '../fleet/report.ts';
 import { Runner, type Standing } from '../fleet/runner.ts';
+import { steadyAfter, steadyAt, steadyFrom, type SteadyHealth } from '../fleet/steady-health.ts';
 import { workKey, type Work } from '../fleet/work.ts';
 import type { Clock } from '../lib/clock.ts';
 import { messageOf } from '../lib/errors.ts';
@@ -86,7 +87,7 @@ export interface EngineOptions {
   readonly concurrencyCeiling: number;
   /** Set where endpoints of Services may be on this machine. */
   readonly addressOverride: string | undefined;
-  /** What `facts` returns may have changed. */
+  /** What `facts` returns may have changed; some of it changes by time alone. */
   readonly onChange: () => void;
   /** Sees every engine event, for the demo's view. */
   readonly onEvent?: (work: Work, event: PollerEvent) => void;
@@ -107,6 +108,13 @@ interface Watch {
   readonly tell: Emit;
   insight: Insight;
   health: PollerHealth;
+  /** What is told of `health`, apart from its flapping. */
+  told: Told;
+}
+
+interface Told {
+  readonly source: SteadyHealth;
+  readonly target: SteadyHealth;
 }
 
 /** How long a mapping that is taken away from this process may finish what it has in flight. */
@@ -126,6 +134,10 @@ export function createEngine(options: EngineOptions): Engine {
   metrics.onCollect('sluice_buffer_bytes', (set) => set({}, budget.used));
   metrics.onCollect('sluice_buffer_limit_bytes', (set) => set({}, budget.limit));
   const watches = new Map<string, Watch>();
+  const toldOf = ({ source, target }: PollerHealth): Told => ({
+    source: steadyFrom(source, clock.monotonic()),
+    target: steadyFrom(target, clock.monotonic()),
+  });
   const onError = (error: unknown): void =>
     log.error('A task ended with an error', { detail: messageOf(error) });
   const opener = createOpener({
@@ -161,13 +173,21 @@ export function createEngine(options: EngineOptions): Engine {
           targetType: insight.targetType,
         };
         const tell = narratePoller({ metrics, log, now: () => clock.now() }, subject);
-        watch = { subject, tell, insight, health: watch?.health ?? INITIAL_HEALTH };
+        watch = {
+          subject,
+          tell,
+          insight,
+          health: watch?.health ?? INITIAL_HEALTH,
+          told: watch?.told ?? toldOf(INITIAL_HEALTH),
+        };
         watches.set(key, watch);
       }
       const known = new Set(watch.insight.warnings.map(({ reason }) => reason));
       // What was known of a former target says nothing about the new one.
-      if (watch.insight.targetKey !== insight.targetKey)
+      if (watch.insight.targetKey !== insight.targetKey) {
         watch.health = { ...watch.health, target: INITIAL_HEALTH.target };
+        watch.told = { ...watch.told, target: toldOf(INITIAL_HEALTH).target };
+      }
       watch.insight = insight;
       for (const { reason, message } of insight.warnings) {
         if (!fresh && known.has(reason)) continue;
@@ -186,7 +206,10 @@ export function createEngine(options: EngineOptions): Engine {
       open: (work, emit, signal) => {
         // What was known of a former poller says nothing about the new one.
         const watch = watches.get(workKey(work));
-        if (watch !== undefined) watch.health = INITIAL_HEALTH;
+        if (watch !== undefined) {
+          watch.health = INITIAL_HEALTH;
+          watch.told = toldOf(INITIAL_HEALTH);
+        }
         return opener.open(work, emit, signal);
       },
     },
@@ -200,7 +223,14 @@ export function createEngine(options: EngineOptions): Engine {
       const health = reduceHealth(watch.health, event);
       if (health === watch.health) return;
       watch.health = health;
-      options.onChange();
+      const { source, target } = watch.told;
+      const nowMs = clock.monotonic();
+      watch.told = {
+        source: steadyAfter(source, health.source, nowMs),
+        target: steadyAfter(target, health.target, nowMs),
+      };
+      if (watch.told.source.told !== source.told || watch.told.target.told !== target.told)
+        options.onChange();
     },
     onStanding: (key, standing) => {
       if (standing === undefined) {
@@ -222,11 +252,16 @@ export function createEngine(options: EngineOptions): Engine {
     const watch = watches.get(workKey(standing.work));
     // What fails to open is not read: what was known of its former spec would mislead.
     if (watch === undefined || standing.state === 'Failed') return { standing };
-    const { insight, health } = watch;
+    const { insight } = watch;
+    const nowMs = clock.monotonic();
+    watch.told = {
+      source: steadyAt(watch.told.source, nowMs),
+      target: steadyAt(watch.told.target, nowMs),
+    };
     return {
       standing,
-      sourceHealthy: health.source,
-      targetHealthy: health.target,
+      sourceHealthy: watch.told.source.told,
+      targetHealthy: watch.told.target.told,
       warnings: insight.warnings,
       effective: {
         values: { ...insight.effective.values },

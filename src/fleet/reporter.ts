@@ -3,7 +3,7 @@
  * interval, so that a burst of changes is one write. A failed write is repeated with back-off until it succeeds or the
  * member stops; meanwhile mappings run on, since a report is for people and status, never for delivery. Every ten
  * seconds it looks whether the report still is as it wrote it, since somebody may delete it, or start a namesake; only
- * then it writes again without a change.
+ * then it writes again without a change. It also sees then what time alone has changed.
  */
 import type { ReportBody } from '../api/report.ts';
 import { backoffMs, type BackoffPolicy } from '../lib/backoff.ts';

@@ -127,6 +127,14 @@ describe('Reporter', () => {
     expect(failures).toEqual([]);
   });
 
+  test('sees within ten seconds what time alone has changed', async () => {
+    const { clock, server, written } = setUp();
+    await clock.settle();
+    server.version = 'two';
+    await clock.advance(11_000);
+    expect(written).toEqual(['one', 'two']);
+  });
+
   test('a change does not wait for a look that hangs', async () => {
     const { clock, server, written, change } = setUp();
     await clock.settle();
