@@ -6,7 +6,7 @@
 import { compilePattern, type CompiledPattern } from '../filter/compile.ts';
 import { parsePattern } from '../filter/parse.ts';
 import { exitCodes, type Io } from './command.ts';
-import { parseFilterSource, readFilterEvent } from './filter-event.ts';
+import { dataKeyOf, parseFilterSource, readFilterEvent } from './filter-event.ts';
 import { readLines } from './lines.ts';
 
 /** Longest line that is answered, in characters. */
@@ -65,7 +65,7 @@ export function answerLine(line: string | undefined, number: number, cache: Patt
   }
   const compiled: CompiledPattern[] = [];
   for (const [index, pattern] of patterns.entries()) {
-    const result = cache(pattern);
+    const result = cache(pattern, dataKeyOf(named.source));
     if (typeof result === 'string') return invalid(`\`patterns[${index}]\`: ${result}`);
     compiled.push(result);
   }
@@ -81,26 +81,27 @@ function malformed(number: number, problem: string): Answer {
   return { id: null, result: 'invalid', error: `Line ${number} ${problem}` };
 }
 
-/** A compiled pattern, or why it cannot be used, by the pattern's text. */
-export type PatternCache = (text: string) => CompiledPattern | string;
+/** A compiled pattern, or why it cannot be used, by the pattern's text and the member that its source decodes. */
+export type PatternCache = (text: string, dataKey?: string) => CompiledPattern | string;
 
 /** Keeps what was used last, up to a number of patterns and of characters. */
 export function patternCache(maxEntries: number, maxCharacters: number): PatternCache {
   const entries = new Map<string, CompiledPattern | string>();
   let characters = 0;
-  return (text) => {
-    const known = entries.get(text);
+  return (text, dataKey) => {
+    const key = dataKey === undefined ? text : `${dataKey}\n${text}`;
+    const known = entries.get(key);
     if (known !== undefined) {
       // The order of a Map is that of insertion: moving what is used to the end leaves the oldest in front.
-      entries.delete(text);
-      entries.set(text, known);
+      entries.delete(key);
+      entries.set(key, known);
       return known;
     }
     const parsed = parsePattern(text);
-    const result = parsed.ok ? compilePattern(parsed.pattern) : parsed.error.message;
-    if (text.length > maxCharacters) return result;
-    entries.set(text, result);
-    characters += text.length;
+    const result = parsed.ok ? compilePattern(parsed.pattern, dataKey) : parsed.error.message;
+    if (key.length > maxCharacters) return result;
+    entries.set(key, result);
+    characters += key.length;
     for (const oldest of entries.keys()) {
       if (entries.size <= maxEntries && characters <= maxCharacters) break;
       entries.delete(oldest);

@@ -1,6 +1,6 @@
 /** An event's JSON text, as a source would hand it over → the value that filter patterns match. */
 import { readJson } from '../lib/json.ts';
-import { filterableSqsRecord } from '../sources/sqs/filterable.ts';
+import { filterableSqsRecord, sqsDataKey } from '../sources/sqs/filterable.ts';
 
 /** Sources whose records can be matched: `raw` is the event as it is. */
 export const filterSources = ['raw', 'sqs'] as const;
@@ -20,6 +20,11 @@ export function parseFilterSource(
     return { problem: `${allowed}, found ${name === undefined ? 'nothing' : 'another type'}` };
   if (laterSources.has(name)) return { problem: `${allowed}: ${name} is not supported yet` };
   return { problem: `${allowed}, found ${JSON.stringify(name.slice(0, 40))}` };
+}
+
+/** The member that the source reads as JSON before matching. */
+export function dataKeyOf(source: FilterSource): string | undefined {
+  return source === 'sqs' ? sqsDataKey : undefined;
 }
 
 /** The value that patterns match, or why the text is no event. */

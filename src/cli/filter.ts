@@ -12,7 +12,13 @@ import { UsageError, exitCodes, type Command, type Io } from './command.ts';
 import { optionsHelp, parseOptions, type Options } from './config.ts';
 import { choiceType, switchType } from './option-types.ts';
 import { runFilterBatch } from './filter-batch.ts';
-import { filterSources, parseFilterSource, readFilterEvent, type FilterSource } from './filter-event.ts';
+import {
+  dataKeyOf,
+  filterSources,
+  parseFilterSource,
+  readFilterEvent,
+  type FilterSource,
+} from './filter-event.ts';
 
 const textsType = z
   .union([z.string(), z.array(z.string())])
@@ -109,7 +115,7 @@ async function explain(
     else await io.err(`${error}\n`);
     return exitCodes.usage;
   };
-  const result = compileFilterCriteria(patterns);
+  const result = compileFilterCriteria(patterns, dataKeyOf(source));
   if (!result.ok) {
     return invalid(
       result.problems.map(({ index, error }) => `pattern ${index + 1}: ${error.message}`).join('\n'),
@@ -120,7 +126,9 @@ async function explain(
 
   const { criteria } = result;
   const matched = criteria.passes(read.event);
-  const explanations = criteria.patterns.map((pattern) => explainPattern(pattern, read.event));
+  const explanations = criteria.patterns.map((pattern) =>
+    explainPattern(pattern, read.event, dataKeyOf(source)),
+  );
   if (output === 'json') {
     const filters = explanations.map((explanation, index) => ({ pattern: patterns[index], ...explanation }));
     await io.out(`${JSON.stringify({ result: matched ? 'match' : 'nomatch', source, filters })}\n`);

@@ -11,6 +11,7 @@
  */
 import { ExactNumber } from '../lib/json.ts';
 import { compileCondition, type CompiledCondition } from './condition.ts';
+import { dataFormatOf, fitsFormat, type DataFormat } from './data-format.ts';
 import type { Pattern, Rule } from './pattern.ts';
 import { search } from './search.ts';
 import { buildTree, memberOf, type TreeNode, type Unit } from './tree.ts';
@@ -23,8 +24,9 @@ export interface CompiledPattern {
   readonly measure: (event: unknown) => { readonly matched: boolean; readonly steps: number };
 }
 
-export function compilePattern(pattern: Pattern): CompiledPattern {
-  const rules = pattern.rules.map(compileRule);
+/** The pattern ready to be matched. `dataKey` names the member that the source reads as JSON before, if there is one. */
+export function compilePattern(pattern: Pattern, dataKey?: string): CompiledPattern {
+  const rules = pattern.rules.map((rule) => compileRule(rule, dataKey));
   const measure = (event: unknown): { matched: boolean; steps: number } => {
     const walk: Walk = { steps: 0, dotted: false };
     const matched =
@@ -42,6 +44,7 @@ export function isContainer(value: unknown): value is object {
 interface CompiledRule {
   readonly conditions: readonly CompiledCondition[];
   readonly root: TreeNode;
+  readonly format: DataFormat | undefined;
 }
 
 interface Walk {
@@ -50,11 +53,16 @@ interface Walk {
   dotted: boolean;
 }
 
-function compileRule(rule: Rule): CompiledRule {
-  return { conditions: rule.map(compileCondition), root: buildTree(rule.map(({ path }) => path)) };
+function compileRule(rule: Rule, dataKey: string | undefined): CompiledRule {
+  return {
+    conditions: rule.map(compileCondition),
+    root: buildTree(rule.map(({ path }) => path)),
+    format: dataKey === undefined ? undefined : dataFormatOf(rule, dataKey),
+  };
 }
 
 function ruleMatches(rule: CompiledRule, event: object, walk: Walk): boolean {
+  if (rule.format !== undefined && !fitsFormat(rule.format, event)) return false;
   walk.dotted = false;
   const matched = objectMeets(rule, rule.root, event, 0, false, walk);
   if (!walk.dotted) return matched;

@@ -4,6 +4,7 @@
  */
 import { compilePattern, isContainer } from './compile.ts';
 import { compileCondition } from './condition.ts';
+import { dataFormatOf, fitsFormat } from './data-format.ts';
 import { describeCondition, describeLeaf } from './describe.ts';
 import type { Condition, Pattern, Rule } from './pattern.ts';
 import { findLeaves } from './search.ts';
@@ -38,11 +39,11 @@ export interface PatternExplanation {
 const mostRules = 100;
 const mostFound = 10;
 
-/** Explains one pattern against an event object. */
-export function explainPattern(pattern: Pattern, event: unknown): PatternExplanation {
+/** Explains one pattern against an event object; `dataKey` as for `compilePattern`. */
+export function explainPattern(pattern: Pattern, event: unknown, dataKey?: string): PatternExplanation {
   return {
-    matched: compilePattern(pattern).matches(event),
-    rules: pattern.rules.slice(0, mostRules).map((rule) => explainRule(rule, event)),
+    matched: compilePattern(pattern, dataKey).matches(event),
+    rules: pattern.rules.slice(0, mostRules).map((rule) => explainRule(rule, event, dataKey)),
   };
 }
 
@@ -61,8 +62,8 @@ export function explanationLines(explanation: PatternExplanation): readonly stri
   });
 }
 
-function explainRule(rule: Rule, event: unknown): RuleExplanation {
-  const matched = compilePattern({ rules: [rule] }).matches(event);
+function explainRule(rule: Rule, event: unknown, dataKey: string | undefined): RuleExplanation {
+  const matched = compilePattern({ rules: [rule] }, dataKey).matches(event);
   const root = buildTree(rule.map(({ path }) => path));
   const leaves = isContainer(event) ? findLeaves(root, rule.length, event) : [];
   const keys = rule.map((condition, index) => {
@@ -70,6 +71,15 @@ function explainRule(rule: Rule, event: unknown): RuleExplanation {
     return explainKey(condition, values, event);
   });
   if (matched || keys.some(({ met }) => !met)) return { matched, keys };
+  const format = dataKey === undefined ? undefined : dataFormatOf(rule, dataKey);
+  if (format !== undefined && isContainer(event) && !fitsFormat(format, event)) {
+    const formats = format.asMembers ? ['members', 'no JSON object'] : ['text', 'a JSON object'];
+    return {
+      matched,
+      keys,
+      note: `The pattern is for ${formats[0]}, and \`${format.key}\` is ${formats[1]}.`,
+    };
+  }
   const note =
     'Every key is met, but not within one and the same element of an array, as all keys below it must be.';
   return { matched, keys, note };

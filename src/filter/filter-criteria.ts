@@ -24,8 +24,11 @@ export type FilterCriteriaResult =
   | { readonly ok: true; readonly criteria: FilterCriteria }
   | { readonly ok: false; readonly problems: readonly FilterProblem[] };
 
-/** Compiles all patterns, or says what is wrong with each that cannot be used. */
-export function compileFilterCriteria(texts: readonly string[]): FilterCriteriaResult {
+/**
+ * Compiles all patterns, or says what is wrong with each that cannot be used. `dataKey` names the member that the
+ * source reads as JSON before matching.
+ */
+export function compileFilterCriteria(texts: readonly string[], dataKey?: string): FilterCriteriaResult {
   const patterns: Pattern[] = [];
   const problems: FilterProblem[] = [];
   for (const [index, text] of texts.entries()) {
@@ -34,7 +37,7 @@ export function compileFilterCriteria(texts: readonly string[]): FilterCriteriaR
     else problems.push({ index, error: parsed.error });
   }
   if (problems.length > 0) return { ok: false, problems };
-  const compiled = patterns.map(compilePattern);
+  const compiled = patterns.map((pattern) => compilePattern(pattern, dataKey));
   const firstMatch = (event: unknown): number => compiled.findIndex(({ matches }) => matches(event));
   const passes = (event: unknown): boolean => compiled.length === 0 || firstMatch(event) !== -1;
   return { ok: true, criteria: { patterns, passes, firstMatch } };

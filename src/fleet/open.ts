@@ -78,7 +78,7 @@ async function openMapping(
       never,
     );
   }
-  const planned = plan(deps, work);
+  const planned = plan(deps, work, sources[sourceType].dataKey);
   const source = sources[sourceType].openQueue({ eventSourceARN }, { clients: deps.clients, identity });
   let current: Current;
   try {
@@ -152,7 +152,7 @@ async function openMapping(
     pause: () => tasks.run(() => poller.pause()),
     async reconfigure(next, until) {
       const former = current.target;
-      const to = plan(deps, next);
+      const to = plan(deps, next, sources[sourceType].dataKey);
       // The same target goes on with its connections, and a mapping can be paused while its Secrets cannot be read.
       const keep = targetKey(current.work, current.effective) === targetKey(next, to.effective);
       const target = keep ? former : await openTarget(deps, next, to.effective, identity, until);
@@ -205,14 +205,14 @@ interface Plan {
 }
 
 /** Everything that follows from the spec alone. Throws when the spec cannot be run. */
-function plan(deps: OpenerDeps, work: Work): Plan {
+function plan(deps: OpenerDeps, work: Work, dataKey: string): Plan {
   const { spec } = work.mapping;
   const [gap] = supported(spec);
   if (gap !== undefined) throw new SluiceError('NotSupported', gap.message, never);
   const inForce = effective(spec, { ambient: work.place });
   const { values } = inForce;
   const patterns = (spec.filterCriteria?.filters ?? []).map(({ pattern }) => pattern);
-  const compiled = compileFilterCriteria(patterns);
+  const compiled = compileFilterCriteria(patterns, dataKey);
   if (!compiled.ok) {
     const problems = compiled.problems.map(
       ({ index, error }) => `\`filterCriteria.filters[${index}].pattern\`: ${error.message}`,

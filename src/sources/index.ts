@@ -5,6 +5,7 @@ import type { AwsClients } from '../aws/clients.ts';
 import type { AwsIdentity } from '../aws/credentials.ts';
 import { parseArn } from '../api/arn.ts';
 import type { QueueSource } from '../poller/ports.ts';
+import { sqsDataKey } from './sqs/filterable.ts';
 import { sdkTransport } from './sqs/sdk-transport.ts';
 import { signedTransport } from './sqs/signed-transport.ts';
 import { parseQueueArn, sqsSource } from './sqs/source.ts';
@@ -22,6 +23,8 @@ export interface SourceContext {
 interface SourceKind {
   /** Whether the source is one of this kind. */
   readonly accepts: (spec: SourceSpec) => boolean;
+  /** The member of a record that filters read as JSON. */
+  readonly dataKey: string;
   /** Opens it without a call; throws `SluiceError` for a spec that cannot work. */
   readonly openQueue: (spec: SourceSpec, context: SourceContext) => QueueSource;
 }
@@ -30,6 +33,7 @@ interface SourceKind {
 export const sources = {
   sqs: {
     accepts: (spec) => parseArn(spec.eventSourceARN)?.service === 'sqs',
+    dataKey: sqsDataKey,
     openQueue: (spec, { clients, identity }) => {
       const { region } = parseQueueArn(spec.eventSourceARN);
       const place = { region, identity };

@@ -2,9 +2,8 @@
  * An SQS record of the Lambda event → the value that filter patterns match: the record with its `body` decoded.
  * Pure; the record itself is delivered as it was received, byte for byte.
  *
- * The body is read as JSON if it is JSON, and stays a string otherwise. Lambda's rule that a JSON pattern drops a
- * plain body and a plain pattern drops a JSON body then needs no code of its own: a pattern for members finds none in
- * a string, and a pattern for a string finds no leaf in an object
+ * The body is read as JSON if it is JSON, and stays a string otherwise. That a JSON pattern drops a plain
+ * body and a plain pattern a JSON body, `exists: false` included, is `filter/data-format.ts`'s, by `sqsDataKey`
  * (https://docs.aws.amazon.com/lambda/latest/dg/with-sqs-filtering.html).
  *
  * A body that is a JSON scalar is JSON too: `123` is matched by `{"body": [123]}` and not by `{"body": ["123"]}`, and
@@ -12,6 +11,9 @@
  * LocalStack, whose tests run against AWS, does the same.
  */
 import { readJson } from '../../lib/json.ts';
+
+/** The member of the record that is read as JSON before matching. */
+export const sqsDataKey = 'body';
 
 /** The value that patterns match; anything but an object is returned as it is. */
 export function filterableSqsRecord(record: unknown): unknown {

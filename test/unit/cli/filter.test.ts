@@ -387,3 +387,18 @@ test('the cache keeps what was used last, within its bounds', () => {
   expect(cache(b[0])).toBe(b[1]);
   expect(cache(c[0])).not.toBe(c[1]);
 });
+
+test('the cache keeps a pattern for each way in which records are read apart', () => {
+  const cache = patternCache(10, 1_000);
+  const answer = (source: string) =>
+    answerLine(
+      JSON.stringify({
+        source,
+        patterns: ['{"body":{"k":[{"exists":false}]}}'],
+        event: '{"body":"text"}',
+      }),
+      1,
+      cache,
+    ).result;
+  expect([answer('raw'), answer('sqs'), answer('raw')]).toEqual(['match', 'nomatch', 'match']);
+});

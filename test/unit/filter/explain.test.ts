@@ -138,3 +138,12 @@ test('as text: a line for each key, under its alternative when there are several
     '    yes  n     found 1; allowed [1]',
   ]);
 });
+
+test('says that text is no object, where the pattern would allow every key to be absent', () => {
+  const result = parsePattern('{"body":{"kind":[{"exists":false}]}}');
+  if (!result.ok) throw new Error(result.error.message);
+  const explanation = explainPattern(result.pattern, { body: 'text' }, 'body');
+  expect(explanation.matched).toBe(false);
+  expect(explanation.rules[0]?.note).toBe('The pattern is for members, and `body` is no JSON object.');
+  expect(explainPattern(result.pattern, { body: 'text' }).matched).toBe(true);
+});

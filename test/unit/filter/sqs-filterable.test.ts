@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { compileFilterCriteria } from '../../../src/filter/filter-criteria.ts';
-import { decodeSqsBody, filterableSqsRecord } from '../../../src/sources/sqs/filterable.ts';
+import { decodeSqsBody, filterableSqsRecord, sqsDataKey } from '../../../src/sources/sqs/filterable.ts';
 
 const record = (body: unknown): Record<string, unknown> => ({
   messageId: '7c1f0a52',
@@ -15,7 +15,7 @@ const record = (body: unknown): Record<string, unknown> => ({
 });
 
 function passes(pattern: object, body: unknown): boolean {
-  const result = compileFilterCriteria([JSON.stringify(pattern)]);
+  const result = compileFilterCriteria([JSON.stringify(pattern)], sqsDataKey);
   if (!result.ok) throw new Error(result.problems[0]?.error.message);
   return result.criteria.passes(filterableSqsRecord(record(body)));
 }
@@ -44,6 +44,42 @@ describe('the format of the body and that of the pattern', () => {
       pattern: { body: [{ prefix: '{' }] },
       body: '{"kind":"order"}',
       passes: false,
+    },
+    {
+      why: 'plain body, JSON pattern: dropped though the pattern allows that members are absent',
+      pattern: { body: { kind: [{ exists: false }] } },
+      body: 'hello',
+      passes: false,
+    },
+    {
+      why: 'plain body, JSON pattern with a dotted name: dropped as well',
+      pattern: { 'body.kind': [{ exists: false }] },
+      body: 'hello',
+      passes: false,
+    },
+    {
+      why: 'plain body, an alternative that does not name it decides',
+      pattern: { $or: [{ body: { kind: [{ exists: false }] } }, { messageId: ['7c1f0a52'] }] },
+      body: 'hello',
+      passes: true,
+    },
+    {
+      why: 'JSON body, JSON pattern: a member may be absent',
+      pattern: { body: { kind: [{ exists: false }] } },
+      body: '{"other":1}',
+      passes: true,
+    },
+    {
+      why: 'JSON body, plain pattern: dropped though the pattern allows that the text is absent',
+      pattern: { body: [{ exists: false }] },
+      body: '{"other":1}',
+      passes: false,
+    },
+    {
+      why: 'only the body has this rule',
+      pattern: { messageId: { part: [{ exists: false }] } },
+      body: 'hello',
+      passes: true,
     },
     {
       why: 'plain body, anything-but is evaluated',
