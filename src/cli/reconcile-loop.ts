@@ -44,7 +44,9 @@ export class ReconcileLoop {
   /** Works until the signal aborts and every worker has ended. Passes under way are cut off by the signal. */
   async run(signal: AbortSignal): Promise<void> {
     await Promise.all(Array.from({ length: this.#options.workers }, () => this.#work(signal)));
-    await this.queue.shutDown();
+    // What waits is for the next leader, who looks at everything: with no worker left it would wait here for ever, and
+    // the process would go on holding its Lease.
+    void this.queue.shutDown();
   }
 
   async #work(signal: AbortSignal): Promise<void> {
