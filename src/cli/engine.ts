@@ -221,13 +221,14 @@ export function createEngine(options: EngineOptions): Engine {
       if (watch === undefined) return;
       watch.tell(event);
       const health = reduceHealth(watch.health, event);
-      if (health === watch.health) return;
+      // A read that fails as the one before is no other health, but it counts.
+      if (health === watch.health && event.kind !== 'source-failed') return;
       watch.health = health;
       const { source, target } = watch.told;
       const nowMs = clock.monotonic();
       watch.told = {
         source: steadyAfter(source, health.source, nowMs),
-        target: steadyAfter(target, health.target, nowMs),
+        target: health.target === target.now ? target : steadyAfter(target, health.target, nowMs),
       };
       if (watch.told.source.told !== source.told || watch.told.target.told !== target.told)
         options.onChange();

@@ -5,8 +5,9 @@
  *
  * The first troubles, and what ends them, are told at once. When they keep coming, each is told at once still, but its
  * end only after a while without another one, and another reason only after a while: two seconds, doubling up to a
- * minute. Five quiet minutes make it as at first. A read that fails for a passing reason is told when reads have failed
- * for ten seconds without one that succeeded, since it makes the mapping not ready.
+ * minute. Five quiet minutes make it as at first. A read that fails for a passing reason is told when another one fails
+ * ten seconds later and none has succeeded in between, since it makes the mapping not ready. One failure is not enough
+ * for however long: the next long poll of an empty queue takes 20 s to succeed.
  */
 import { isDeepStrictEqual } from 'node:util';
 import type { Health } from '../poller/health.ts';
@@ -20,6 +21,8 @@ export interface SteadyHealth {
   readonly now: Health;
   /** When the trouble that there is now began. */
   readonly troubleSinceMs: number;
+  /** When it was last seen to fail. */
+  readonly failedAtMs: number;
   /** When there was trouble last. */
   readonly troubleUntilMs: number;
   /** Troubles told since the last quiet time. */
@@ -37,13 +40,12 @@ const passing: ReadonlySet<string> = new Set(['SourceFailed', 'SourceUnreachable
 /** The memory at the beginning. */
 export function steadyFrom(health: Health, nowMs: number): SteadyHealth {
   const never = Number.NEGATIVE_INFINITY;
-  const start = { told: health, toldAtMs: nowMs, now: health, troubleSinceMs: nowMs };
+  const start = { told: health, toldAtMs: nowMs, now: health, troubleSinceMs: nowMs, failedAtMs: nowMs };
   return { ...start, troubleUntilMs: never, troubles: health.status === 'False' ? 1 : 0 };
 }
 
-/** The memory after the health has become another one. */
+/** The memory after the health has been seen, the same as before or another one. */
 export function steadyAfter(memory: SteadyHealth, health: Health, nowMs: number): SteadyHealth {
-  if (health === memory.now) return memory;
   const was = memory.now.status === 'False';
   const is = health.status === 'False';
   const troubleUntilMs = was ? nowMs : memory.troubleUntilMs;
@@ -55,6 +57,7 @@ export function steadyAfter(memory: SteadyHealth, health: Health, nowMs: number)
       now: isDeepStrictEqual(health, memory.told) ? memory.told : health,
       troubleUntilMs,
       troubleSinceMs: begins ? nowMs : memory.troubleSinceMs,
+      failedAtMs: is ? nowMs : memory.failedAtMs,
       troubles: begins && nowMs - troubleUntilMs >= quietMs ? 0 : memory.troubles,
     },
     nowMs,
@@ -69,10 +72,12 @@ export function steadyAt(memory: SteadyHealth, nowMs: number): SteadyHealth {
 }
 
 /** From when on the present health is told. */
-function dueMs({ told, toldAtMs, now, troubleSinceMs, troubleUntilMs, troubles }: SteadyHealth): number {
+function dueMs(memory: SteadyHealth): number {
+  const { told, toldAtMs, now, troubleSinceMs, failedAtMs, troubleUntilMs, troubles } = memory;
   const holdMs =
     troubles <= freeTroubles ? 0 : Math.min(longestHoldMs, firstHoldMs * 2 ** (troubles - freeTroubles - 1));
   if (now.status !== 'False') return told.status === 'False' ? troubleUntilMs + holdMs : toldAtMs;
   if (told.status === 'False') return toldAtMs + holdMs;
-  return told.status === 'True' && passing.has(now.reason) ? troubleSinceMs + patienceMs : toldAtMs;
+  if (told.status !== 'True' || !passing.has(now.reason)) return toldAtMs;
+  return failedAtMs >= troubleSinceMs + patienceMs ? failedAtMs : Number.POSITIVE_INFINITY;
 }
