@@ -1,0 +1,163 @@
+/**
+ * The reference: a bare loop on undici's dispatch, eight lanes of receive → POST → delete, JSON parsed and written,
+ * MD5 checked, signatures made here and cached by the second. No batching rules, no retries, no metrics: the most that
+ * Node gives a loop of this kind, and the least that a product can do.
+ */
+import { createHmac, hash } from 'node:crypto';
+import { Pool, type Dispatcher } from 'undici';
+import { readSettings } from './settings.ts';
+
+const settings = readSettings();
+const sqs = new Pool(settings.endpoint, {
+  connections: 4096,
+  pipelining: 1,
+  headersTimeout: 60_000,
+  bodyTimeout: 60_000,
+});
+const sink = new Pool(new URL(settings.target).origin, { connections: 64, pipelining: 1 });
+const host = new URL(settings.endpoint).host;
+const targetPath = new URL(settings.target).pathname;
+
+class Exchange implements Dispatcher.DispatchHandler {
+  readonly #done: (body: Buffer) => void;
+  readonly #fail: (error: Error) => void;
+  readonly #chunks: Buffer[] = [];
+  #status = 0;
+
+  constructor(done: (body: Buffer) => void, fail: (error: Error) => void) {
+    this.#done = done;
+    this.#fail = fail;
+  }
+
+  onRequestStart(): void {
+    // Nothing to do.
+  }
+
+  onResponseStart(_controller: Dispatcher.DispatchController, status: number): void {
+    this.#status = status;
+  }
+
+  onResponseData(_controller: Dispatcher.DispatchController, chunk: Buffer): void {
+    this.#chunks.push(chunk);
+  }
+
+  onResponseEnd(): void {
+    const [only] = this.#chunks;
+    const body = this.#chunks.length === 1 && only !== undefined ? only : Buffer.concat(this.#chunks);
+    if (this.#status === 200) this.#done(body);
+    else this.#fail(new Error(`status ${this.#status}`));
+  }
+
+  onResponseError(_controller: Dispatcher.DispatchController | null, error: Error): void {
+    this.#fail(error);
+  }
+}
+
+function post(pool: Pool, path: string, headers: string[], body: string): Promise<Buffer> {
+  return new Promise((resolve, reject) => {
+    pool.dispatch({ method: 'POST', path, headers, body }, new Exchange(resolve, reject));
+  });
+}
+
+const keys = new Map<string, Buffer>();
+function signingKey(day: string, service: string): Buffer {
+  const known = keys.get(day + service);
+  if (known !== undefined) return known;
+  let key: Buffer = Buffer.from('AWS4secret');
+  for (const part of [day, settings.region, service, 'aws4_request'])
+    key = createHmac('sha256', key).update(part).digest();
+  keys.set(day + service, key);
+  return key;
+}
+
+function signed(
+  service: string,
+  path: string,
+  more: readonly (readonly [string, string])[],
+  body: string,
+): string[] {
+  const time = `${new Date().toISOString().slice(0, 19).replaceAll(/[-:]/g, '')}Z`;
+  const day = time.slice(0, 8);
+  const headers = [['host', host], ['x-amz-date', time], ...more];
+  const names = headers.map(([name]) => name).join(';');
+  const lines = headers.map(([name, value]) => `${name}:${value}\n`).join('');
+  const canonical = `POST\n${path}\n\n${lines}\n${names}\n${hash('sha256', body, 'hex')}`;
+  const scope = `${day}/${settings.region}/${service}/aws4_request`;
+  const text = `AWS4-HMAC-SHA256\n${time}\n${scope}\n${hash('sha256', canonical, 'hex')}`;
+  const signature = createHmac('sha256', signingKey(day, service)).update(text).digest('hex');
+  const authorization = `AWS4-HMAC-SHA256 Credential=key/${scope}, SignedHeaders=${names}, Signature=${signature}`;
+  return [...headers.flat(), 'authorization', authorization];
+}
+
+interface Message {
+  readonly MessageId: string;
+  readonly ReceiptHandle: string;
+  readonly Body: string;
+  readonly MD5OfBody: string;
+  readonly Attributes: Record<string, string>;
+}
+
+const cached = new Map<string, { second: number; headers: string[] }>();
+async function call<T>(operation: string, body: string, isConstant: boolean): Promise<T> {
+  const second = Math.floor(Date.now() / 1000);
+  let headers = isConstant ? cached.get(body) : undefined;
+  if (headers?.second !== second) {
+    const made = signed('sqs', '/', [['x-amz-target', `AmazonSQS.${operation}`]], body);
+    headers = { second, headers: [...made, 'content-type', 'application/x-amz-json-1.0'] };
+    if (isConstant) cached.set(body, headers);
+  }
+  return JSON.parse((await post(sqs, '/', headers.headers, body)).toString()) as T;
+}
+
+async function lane(queueUrl: string): Promise<void> {
+  const receive = JSON.stringify({
+    QueueUrl: queueUrl,
+    MaxNumberOfMessages: 10,
+    WaitTimeSeconds: 20,
+    MessageSystemAttributeNames: ['All'],
+    MessageAttributeNames: ['All'],
+  });
+  for (;;) {
+    const held: Message[] = [];
+    while (held.length < settings.batch) {
+      const { Messages = [] } = await call<{ Messages?: Message[] }>('ReceiveMessage', receive, true);
+      held.push(...Messages);
+      if (Messages.length < 10) break;
+    }
+    if (held.length === 0) continue;
+    for (let at = 0; at < held.length; at += settings.batch)
+      await deliver(held.slice(at, at + settings.batch));
+    const deletes: Promise<unknown>[] = [];
+    for (let at = 0; at < held.length; at += 10) {
+      const Entries = held
+        .slice(at, at + 10)
+        .map(({ ReceiptHandle }, index) => ({ Id: String(index), ReceiptHandle }));
+      deletes.push(call('DeleteMessageBatch', JSON.stringify({ QueueUrl: queueUrl, Entries }), false));
+    }
+    await Promise.all(deletes);
+  }
+}
+
+async function deliver(messages: readonly Message[]): Promise<void> {
+  const Records = messages.map(({ MessageId, ReceiptHandle, Body, MD5OfBody, Attributes }) => {
+    if (hash('md5', Body, 'hex') !== MD5OfBody) throw new Error('damaged');
+    return {
+      messageId: MessageId,
+      receiptHandle: ReceiptHandle,
+      body: Body,
+      attributes: Attributes,
+      messageAttributes: {},
+      md5OfBody: MD5OfBody,
+      eventSource: 'aws:sqs',
+      eventSourceARN: 'arn:aws:sqs:eu-west-1:000000000000:bench',
+      awsRegion: settings.region,
+    };
+  });
+  const body = JSON.stringify({ Records });
+  const headers = settings.lambda ? signed('lambda', targetPath, [], body) : [];
+  await post(sink, targetPath, [...headers, 'content-type', 'application/json'], body);
+}
+
+await Promise.all(
+  settings.queueUrls.flatMap((url) => Array.from({ length: settings.lanes }, () => lane(url))),
+);
