@@ -115,6 +115,8 @@ interface NamespaceWatch {
   readonly slices: Reflector<EndpointSlice>;
   readonly followers: Set<Follower>;
   synced: boolean;
+  /** The resource that may not be read, before it was read for the first time. */
+  forbidden: string | undefined;
 }
 
 export interface ServiceFollowerDeps {
@@ -142,7 +144,7 @@ export class KubeServiceFollower implements ServiceFollower, AsyncDisposable {
     const follower: Follower = { ref, tell, told: undefined };
     watch.followers.add(follower);
     // Never told from inside `follow`: the caller has nothing to hold on to yet.
-    if (watch.synced) queueMicrotask(() => this.#tell(watch, follower));
+    if (watch.synced || watch.forbidden !== undefined) queueMicrotask(() => this.#tell(watch, follower));
     return {
       [Symbol.dispose]: () => {
         if (!watch.followers.delete(follower) || watch.followers.size > 0) return;
@@ -159,13 +161,21 @@ export class KubeServiceFollower implements ServiceFollower, AsyncDisposable {
   }
 
   #open(namespace: string): NamespaceWatch {
-    const { api, clock, random, observe } = this.#deps;
+    const { api, clock, random } = this.#deps;
     const stop = new AbortController();
+    const observe = (event: ReflectorEvent): void => {
+      this.#deps.observe(event);
+      // Once read, what is known is kept, as while the API server is away.
+      if (event.kind !== 'failed' || event.reason !== 'Forbidden' || watch.synced) return;
+      watch.forbidden = event.resource;
+      for (const follower of watch.followers) this.#tell(watch, follower);
+    };
     const common = { api, clock, random, observe, namespaces: [namespace] };
     const watch: NamespaceWatch = {
       stop,
       followers: new Set(),
       synced: false,
+      forbidden: undefined,
       services: new Reflector<Service>({
         ...common,
         resource: services,
@@ -200,13 +210,17 @@ export class KubeServiceFollower implements ServiceFollower, AsyncDisposable {
   #tell(watch: NamespaceWatch, follower: Follower): void {
     if (!watch.followers.has(follower)) return;
     const { ref } = follower;
-    const service = watch.services.get(ref.namespace, ref.name);
-    const slices = watch.slices.list().filter((slice) => serviceOf(slice) === ref.name);
-    const state = this.#overridden(serviceState(ref, service, slices));
+    const state = watch.synced ? this.#stateOf(watch, ref) : unreadable(ref, watch.forbidden);
     const text = JSON.stringify(state);
     if (follower.told === text) return;
     follower.told = text;
     follower.tell(state);
+  }
+
+  #stateOf(watch: NamespaceWatch, ref: ServiceRef): ServiceState {
+    const service = watch.services.get(ref.namespace, ref.name);
+    const slices = watch.slices.list().filter((slice) => serviceOf(slice) === ref.name);
+    return this.#overridden(serviceState(ref, service, slices));
   }
 
   #overridden(state: ServiceState): ServiceState {
@@ -215,4 +229,13 @@ export class KubeServiceFollower implements ServiceFollower, AsyncDisposable {
     const ports = new Set(state.endpoints.map((endpoint) => endpoint.port));
     return { kind: 'ready', endpoints: [...ports].map((port) => ({ address: addressOverride, port })) };
   }
+}
+
+/** What is told while a resource may not be read: nothing would come by waiting alone. */
+function unreadable({ namespace }: ServiceRef, what = 'services'): ServiceState {
+  return {
+    kind: 'refused',
+    reason: 'ServiceNotPermitted',
+    message: `\`poller.target.http.service\`: the ${what} of the namespace ${namespace} must be readable by the poller's ServiceAccount`,
+  };
 }

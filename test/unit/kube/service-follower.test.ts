@@ -285,6 +285,25 @@ describe('KubeServiceFollower', () => {
     expect(told).toEqual([['10.0.0.1:8080'], ['10.0.0.2:8080']]);
   });
 
+  test('says what it may not read, and goes on when it may', async () => {
+    let allowed = false;
+    api.before = ({ path }) => {
+      if (!allowed && path.startsWith(slices)) throw fail('Forbidden', 403, 'no');
+    };
+    const { told } = follow();
+    await clock.advance(20_000);
+    expect(told).toMatchObject([{ reason: 'ServiceNotPermitted' }]);
+    expect(told[0]).toMatchObject({
+      message: expect.stringContaining('the endpointslices of the namespace shop'),
+    });
+    const later = follow();
+    await clock.settle();
+    expect(later.told).toEqual(told);
+    allowed = true;
+    await clock.advance(10_000);
+    expect([told.at(-1), later.told.at(-1)]).toEqual([['10.0.0.1:8080'], ['10.0.0.1:8080']]);
+  });
+
   test('an override leads to one address, once for each port', async () => {
     await api.replace(`${slices}/consumer-1`, aSlice({ endpoints: at('10.0.0.1', '10.0.0.2') }), { signal });
     const overridden = newFollower('127.0.0.1');
