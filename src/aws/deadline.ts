@@ -32,7 +32,8 @@ export async function withDeadline<T>(
     }
     throw error;
   } finally {
-    finished.abort();
+    // A reason of our own: the default one is an exception with a stack, for nobody.
+    finished.abort('finished');
     await watch;
   }
 }

@@ -2,7 +2,7 @@
  * The data plane of a process: what `poller`, `run` and `demo` have in common. It joins the runner with AWS clients,
  * the byte budget, narration and health; where mappings come from and where reports go is the caller's.
  */
-import { randomBytes, randomUUID } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 import { AwsClients, type AwsClientKind } from '../aws/clients.ts';
 import { endpointsFromEnv, type AwsEndpoints } from '../aws/endpoints.ts';
 import type { EffectiveStatus } from '../api/mapping.ts';
@@ -152,7 +152,8 @@ export function createEngine(options: EngineOptions): Engine {
     secretRefreshMs: options.secretRefreshMs,
     resolver: systemResolver,
     newId: randomUUID,
-    newTraceId: () => randomBytes(16).toString('hex'),
+    // Node draws the bits of a hundred at once, which random bytes of one's own do not.
+    newTraceId: () => randomUUID().replaceAll('-', ''),
     concurrencyCeiling: options.concurrencyCeiling,
     allowLoopbackEndpoints: options.addressOverride !== undefined,
     onSecretFailure: (work, message) =>

@@ -5,7 +5,10 @@
  *
  * Labels are bounded: never an ARN, a message id or an error text. Series of a mapping go away with it.
  */
-import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from 'prom-client';
+import { Histogram, Registry, collectDefaultMetrics, type Metric } from 'prom-client';
+import { Family, type Labels, type Series } from './series.ts';
+
+export type { Labels, Series } from './series.ts';
 
 type Kind = 'counter' | 'gauge' | 'histogram';
 
@@ -269,22 +272,14 @@ export type MetricName = keyof typeof definitions;
 type NamesOf<K extends Kind> = {
   [N in MetricName]: (typeof definitions)[N]['kind'] extends K ? N : never;
 }[MetricName];
-export type Labels = Readonly<Record<string, string>>;
-
-interface Series {
-  readonly metric: Counter | Gauge;
-  readonly name: MetricName;
-  readonly labels: Labels;
-}
 
 /** The registry of one process, with typed access by name. */
 export class Metrics {
   readonly registry = new Registry();
-  readonly #counters = new Map<string, Counter>();
-  readonly #gauges = new Map<string, Gauge>();
+  readonly #families = new Map<string, Family>();
   readonly #histograms = new Map<string, Histogram>();
-  /** Label sets of each mapping, so that its series can be removed with it. */
-  readonly #series = new Map<string, Map<string, Series>>();
+  /** The series of each mapping, so that they can be removed with it. */
+  readonly #owned = new Map<string, Map<Series, Family>>();
 
   constructor(options: { readonly processMetrics: boolean }) {
     if (options.processMetrics) {
@@ -294,45 +289,55 @@ export class Metrics {
         this.registry.removeSingleMetric(`nodejs_active_${what}_total`);
     }
     for (const [name, definition] of Object.entries<Definition>(definitions)) {
-      const config = {
-        name,
-        help: definition.help,
-        labelNames: [...definition.labels],
-        registers: [this.registry],
-      };
-      if (definition.kind === 'counter') this.#counters.set(name, new Counter(config));
-      else if (definition.kind === 'gauge') this.#gauges.set(name, new Gauge(config));
-      else this.#histograms.set(name, new Histogram({ ...config, buckets: [...(definition.buckets ?? [])] }));
+      const { kind, help, labels, buckets = [] } = definition;
+      if (kind === 'histogram') {
+        const registers = [this.registry];
+        const config = { name, help, labelNames: [...labels], registers, buckets: [...buckets] };
+        this.#histograms.set(name, new Histogram(config));
+      } else {
+        const family = new Family(name, kind, help, labels);
+        this.#families.set(name, family);
+        // All that a registry does with a metric is to ask for its values.
+        this.registry.registerMetric(family as unknown as Metric);
+      }
     }
   }
 
+  /** A series to keep, for what is told often. It goes away with its mapping. */
+  series(name: NamesOf<'counter' | 'gauge'>, labels: Labels): Series {
+    const family = this.#families.get(name);
+    if (family === undefined) throw new Error(`there is no metric ${name}`);
+    const series = family.series(labels);
+    const owner = ownerOf(labels);
+    if (owner === undefined) return series;
+    let owned = this.#owned.get(owner);
+    if (owned === undefined) this.#owned.set(owner, (owned = new Map()));
+    owned.set(series, family);
+    return series;
+  }
+
   inc(name: NamesOf<'counter'>, labels: Labels, by = 1): void {
-    const counter = this.#counters.get(name);
-    counter?.inc(labels, by);
-    if (counter !== undefined) this.#remember(counter, name, labels);
+    this.series(name, labels).value += by;
   }
 
   set(name: NamesOf<'gauge'>, labels: Labels, value: number): void {
-    const gauge = this.#gauges.get(name);
-    gauge?.set(labels, value);
-    if (gauge !== undefined) this.#remember(gauge, name, labels);
+    this.series(name, labels).value = value;
   }
 
   add(name: NamesOf<'gauge'>, labels: Labels, by: number): void {
-    const gauge = this.#gauges.get(name);
-    gauge?.inc(labels, by);
-    if (gauge !== undefined) this.#remember(gauge, name, labels);
+    this.series(name, labels).value += by;
   }
 
   /** Sets a series and removes the others of the same metric and mapping: for labels whose values change. */
   setOnly(name: NamesOf<'gauge'>, labels: Labels, value: number): void {
-    const series = this.#series.get(ownerOf(labels) ?? '');
-    for (const [id, known] of series ?? []) {
-      if (known.name !== name || id === idOf(name, labels)) continue;
-      known.metric.remove(known.labels);
-      series?.delete(id);
+    const current = this.series(name, labels);
+    current.value = value;
+    const owned = this.#owned.get(ownerOf(labels) ?? '');
+    for (const [series, family] of owned ?? []) {
+      if (family.name !== name || series === current) continue;
+      family.remove(series.labels);
+      owned?.delete(series);
     }
-    this.set(name, labels, value);
   }
 
   /** Sets the series of one label value to 1 and those of the others of the same mapping to 0. */
@@ -352,35 +357,23 @@ export class Metrics {
 
   /** Runs before each scrape, for gauges that are read rather than told. */
   onCollect(name: NamesOf<'gauge'>, collect: (set: (labels: Labels, value: number) => void) => void): void {
-    const gauge = this.#gauges.get(name);
-    if (gauge === undefined) return;
-    Object.assign(gauge, {
-      collect: () => {
-        gauge.reset();
-        collect((labels, value) => gauge.set(labels, value));
-      },
+    const family = this.#families.get(name);
+    family?.onCollect(() => {
+      family.clear();
+      collect((labels, value) => this.set(name, labels, value));
     });
   }
 
   /** Removes every series of a mapping. */
   forget(namespace: string, name: string): void {
     const key = `${namespace}/${name}`;
-    for (const { metric, labels } of this.#series.get(key)?.values() ?? []) metric.remove(labels);
-    this.#series.delete(key);
+    for (const [series, family] of this.#owned.get(key) ?? []) family.remove(series.labels);
+    this.#owned.delete(key);
   }
 
   /** The text that Prometheus scrapes. */
   text(): Promise<string> {
     return this.registry.metrics();
-  }
-
-  #remember(metric: Counter | Gauge, name: MetricName, labels: Labels): void {
-    const owner = ownerOf(labels);
-    if (owner === undefined) return;
-    let series = this.#series.get(owner);
-    if (series === undefined) this.#series.set(owner, (series = new Map()));
-    const id = idOf(name, labels);
-    if (!series.has(id)) series.set(id, { metric, name, labels });
   }
 }
 
@@ -388,8 +381,4 @@ export class Metrics {
 function ownerOf(labels: Labels): string | undefined {
   const name = labels['mapping'];
   return name === undefined ? undefined : `${labels['namespace'] ?? ''}/${name}`;
-}
-
-function idOf(name: MetricName, labels: Labels): string {
-  return `${name}|${Object.values(labels).join('|')}`;
 }

@@ -19,6 +19,7 @@ export async function inTens(
   call: (entries: readonly BatchEntry[]) => Promise<BatchResult>,
   classify: (error: unknown) => SluiceError,
 ): Promise<readonly Unsettled<QueueRecord>[]> {
+  if (records.length <= entriesMax && areDistinct(records)) return inOne(records, call, classify);
   const byReceipt = Map.groupBy(records, (record) => record.receipt);
   const groups = [...byReceipt.values()];
   const chunks: (readonly QueueRecord[])[][] = [];
@@ -48,6 +49,33 @@ export async function inTens(
   const [first] = errors;
   if (first !== undefined && errors.length === chunks.length) throw first;
   return unsettled;
+}
+
+/** What a full receive comes to: one call, one entry for each record. */
+async function inOne(
+  records: readonly QueueRecord[],
+  call: (entries: readonly BatchEntry[]) => Promise<BatchResult>,
+  classify: (error: unknown) => SluiceError,
+): Promise<readonly Unsettled<QueueRecord>[]> {
+  if (records.length === 0) return [];
+  let result: BatchResult;
+  try {
+    result = await call(records.map(({ receipt }, index) => ({ id: String(index), receipt })));
+  } catch (error) {
+    throw classify(error);
+  }
+  const { done, failed } = result;
+  if (failed.length === 0 && done.length === records.length && done.every((id, at) => id === String(at)))
+    return [];
+  return leftOver(
+    records.map((record) => [record]),
+    done,
+    failed,
+  );
+}
+
+function areDistinct(records: readonly QueueRecord[]): boolean {
+  return new Set(records.map(({ receipt }) => receipt)).size === records.length;
 }
 
 function leftOver(

@@ -62,7 +62,8 @@ export async function exchange(
   }
   const result = await call.result;
   signal.removeEventListener('abort', onAbort);
-  done.abort();
+  // A reason of our own: the default one is an exception with a stack, for nobody.
+  done.abort('answered');
   await timer;
   connection.reused = true;
   // Nothing may go out on it again; a request that still waits in it is cancelled before its first byte.
