@@ -40,6 +40,7 @@ export interface Denied {
     | 'QuotaExceeded'
     | 'IncompleteARN'
     | 'InvalidSpec'
+    | 'NotSupported'
   >;
   /** For a person: field, value found, what is allowed. */
   readonly message: string;
@@ -67,6 +68,7 @@ export function admit(input: AdmissionInput): Admitted | Denied {
   if (denied !== undefined) return denied;
   if (identity.kind === 'denied') return identity;
   const refused =
+    gapRule(found, mapping) ??
     arnRule(found, mapping) ??
     sourceRule(found, mapping) ??
     urlRule(found, mapping) ??
@@ -235,6 +237,20 @@ function urlRule(mappingClass: MappingClass, mapping: EventSourceMapping): Denie
 }
 
 /** The oldest mappings keep their place, so that a new one never takes it from one that runs. */
+/** What a class may say and this release does not do: refused rather than passed over in silence. */
+function gapRule({ metadata, spec }: MappingClass, mapping: EventSourceMapping): Denied | undefined {
+  const gap = (field: string): Denied =>
+    deny(
+      'NotSupported',
+      `MappingClass ${quote(metadata.name)}: \`${field}\` is not supported by this release`,
+    );
+  if (spec.aws?.identity === 'ServiceAccount') return gap('aws.identity: ServiceAccount');
+  if (mapping.spec.mode !== 'Poller') return undefined;
+  if (spec.quotas?.concurrency !== undefined) return gap('quotas.concurrency');
+  if (spec.quotas?.bytesInFlight !== undefined) return gap('quotas.bytesInFlight');
+  return undefined;
+}
+
 function quotaRule(mappingClass: MappingClass, { mapping, siblings }: AdmissionInput): Denied | undefined {
   const quota = mappingClass.spec.quotas?.mappings;
   if (quota === undefined) return undefined;

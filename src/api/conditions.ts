@@ -181,10 +181,6 @@ export const reasons = {
     description: 'AWS cannot change the field on a live mapping.',
     fix: 'Undo the change, or set `replacementPolicy: Recreate`.',
   },
-  DeletionHeld: {
-    description: 'More mappings are being deleted at once than the safety limit allows.',
-    fix: 'Confirm the deletion as the message says.',
-  },
 
   // Source
   ReadSucceeded: { description: 'The last read from the source succeeded.', fix: nothing },
@@ -242,11 +238,6 @@ export const reasons = {
   QueueHasLambdaMapping: {
     description: 'AWS Lambda also reads the queue through a live mapping; the two compete for messages.',
     fix: 'Disable one of the two mappings.',
-  },
-  NoRedrivePolicy: {
-    description:
-      'The queue has no dead-letter queue, so a message that always fails returns until it expires.',
-    fix: 'Give the queue a redrive policy.',
   },
 
   // Target
@@ -333,11 +324,6 @@ export const reasons = {
     description: 'The AWS mapping differs; the message names the fields.',
     fix: 'Nothing in policy Full, it is repaired. In Observe: change AWS or the spec.',
   },
-  PoisonRecord: {
-    description: 'A record that keeps failing holds its shard or group.',
-    fix: 'Fix the consumer, or let the source move the record to its dead-letter queue.',
-  },
-  NotBlocked: { description: 'No shard or group is held.', fix: nothing },
   PausedReconcile: {
     description: '`sluice.dev/paused: reconcile`: nothing is changed, records still flow.',
     fix: 'Remove the annotation.',
@@ -357,7 +343,6 @@ export const reasons = {
     description: 'The AWS mapping was left in place, as `deletionPolicy` says.',
     fix: 'Delete it in AWS when it is no longer needed.',
   },
-  Adopted: { description: 'An existing AWS mapping was taken over.', fix: nothing },
   ForceFinalized: {
     description: 'The finalizer was removed on request; the AWS mapping may still exist.',
     fix: 'Look for the mapping in AWS.',

@@ -10,6 +10,7 @@ import { effective } from '../api/effective.ts';
 import type { EventSourceMapping } from '../api/mapping.ts';
 import { pauseScope } from '../api/meta.ts';
 import { messageOf } from '../lib/errors.ts';
+import type { Subject } from './backend.ts';
 import { converge, type Step } from './converge.ts';
 import type { ConditionView, PassResult } from './events.ts';
 import { handOver, letGo } from './let-go.ts';
@@ -69,7 +70,11 @@ async function stepOf(
   if (mapping.metadata.deletionTimestamp !== undefined) return letGo(deps, mapping, signal);
 
   const scope = pauseScope(mapping.metadata);
-  if (scope !== undefined) return { situation: { kind: 'paused', scope }, next: { kind: 'done' } };
+  const isManaged = mapping.spec.mode === 'Managed';
+  // In Poller mode the members themselves stop taking records; AWS has to be told.
+  if (scope === 'reconcile' || (scope !== undefined && !isManaged)) {
+    return { situation: { kind: 'paused', scope }, next: { kind: 'done' } };
+  }
 
   const gate = gateOf(mapping.spec, admission, deps.problemsOf(mapping.spec));
   if (gate.kind === 'obstacle') {
@@ -81,14 +86,26 @@ async function stepOf(
 
   const subject = { mapping, effective: inForce, pool: gate.pool, identity: gate.identity };
   const backend = deps.backends[mapping.spec.mode];
-  if (mapping.spec.mode === 'Managed' && !hasFinalizer(mapping)) {
-    const held = await deps.store.setFinalizer(mapping, true, signal);
-    return converge(deps, key, backend, { ...subject, mapping: held }, signal);
+  if (isManaged) {
+    const held = hasFinalizer(mapping) ? mapping : await deps.store.setFinalizer(mapping, true, signal);
+    if (scope === undefined) return converge(deps, key, backend, { ...subject, mapping: held }, signal);
+    const step = await converge(deps, key, backend, switchedOff({ ...subject, mapping: held }), signal);
+    return step.situation.kind === 'settled' ? { ...step, situation: { kind: 'paused', scope } } : step;
   }
   // The cluster takes over from AWS; in Poller mode nothing is kept outside, so there is nothing to wait for later.
-  if (mapping.spec.mode === 'Poller' && hasFinalizer(mapping)) {
+  if (hasFinalizer(mapping)) {
     const left = await handOver(deps, subject, signal);
     if (left !== undefined) return left;
   }
   return converge(deps, key, backend, subject, signal);
+}
+
+/** The same mapping as if `enabled` were false: `sluice.dev/paused: delivery` outweighs the spec and leaves it alone. */
+function switchedOff(subject: Subject): Subject {
+  const { mapping, effective: inForce } = subject;
+  return {
+    ...subject,
+    mapping: { ...mapping, spec: { ...mapping.spec, enabled: false } },
+    effective: { ...inForce, values: { ...inForce.values, enabled: false } },
+  };
 }

@@ -4,7 +4,10 @@
  */
 
 /** When trying again may help: never (until the input changes), with back-off, or not before a delay. */
-export type Retry = { readonly kind: 'never' } | { readonly kind: 'backoff' } | { readonly kind: 'after'; readonly ms: number };
+export type Retry =
+  | { readonly kind: 'never' }
+  | { readonly kind: 'backoff' }
+  | { readonly kind: 'after'; readonly ms: number };
 
 export const never: Retry = { kind: 'never' };
 export const backoff: Retry = { kind: 'backoff' };

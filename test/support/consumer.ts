@@ -7,7 +7,8 @@ export interface SqsRecord {
   readonly body: string;
   readonly attributes: Readonly<Record<string, string>>;
 }
-export const recordsOf = (request: SinkRequest): readonly SqsRecord[] => (request.json() as { Records: readonly SqsRecord[] }).Records;
+export const recordsOf = (request: SinkRequest): readonly SqsRecord[] =>
+  (request.json() as { Records: readonly SqsRecord[] }).Records;
 
 /** What a consumer processed with success: ids by how often, and per group the order. */
 export class ConsumerLedger {

@@ -45,7 +45,15 @@ export class TestFleet implements AsyncDisposable {
 
   startPoller(member: string, args: readonly string[] = []): Sluice {
     const own = ['--member', member, '--pool', this.className, '--endpoint-address-override', '127.0.0.1'];
-    const poller = this.#start(['poller', ...own, '--grace-seconds', '15', '--drain-receive-seconds', '1', ...args]);
+    const poller = this.#start([
+      'poller',
+      ...own,
+      '--grace-seconds',
+      '15',
+      '--drain-receive-seconds',
+      '1',
+      ...args,
+    ]);
     this.pollers.push(poller);
     return poller;
   }
@@ -58,7 +66,12 @@ export class TestFleet implements AsyncDisposable {
   }
 
   /** A mapping of the queue to the Service of the sink. */
-  mapping(name: string, queue: TestQueue, service: string, spec: Readonly<Record<string, unknown>> = {}): Record<string, unknown> & {
+  mapping(
+    name: string,
+    queue: TestQueue,
+    service: string,
+    spec: Readonly<Record<string, unknown>> = {},
+  ): Record<string, unknown> & {
     readonly spec: Record<string, unknown>;
   } {
     return {
@@ -99,11 +112,20 @@ export class TestFleet implements AsyncDisposable {
     await Promise.all(this.processes.map((process) => process[Symbol.asyncDispose]()));
     await this.namespace[Symbol.asyncDispose]();
     await this.system[Symbol.asyncDispose]();
-    await this.controlPlane.request(`/apis/sluice.dev/v1alpha1/mappingclasses/${this.className}`, { method: 'DELETE' });
+    await this.controlPlane.request(`/apis/sluice.dev/v1alpha1/mappingclasses/${this.className}`, {
+      method: 'DELETE',
+    });
   }
 
   #start(args: readonly string[]): Sluice {
-    const common = ['--cluster-id', 'test', '--namespace', this.system.name, '--metrics-address', '127.0.0.1:0'];
+    const common = [
+      '--cluster-id',
+      'test',
+      '--namespace',
+      this.system.name,
+      '--metrics-address',
+      '127.0.0.1:0',
+    ];
     const watched = [this.namespace, ...this.#alsoWatch].flatMap(({ name }) => ['--watch-namespaces', name]);
     const scope = [...watched, '--kubeconfig', this.controlPlane.kubeconfig];
     const process = startSluice([...args, ...common, ...scope], this.#env);

@@ -26,7 +26,10 @@ export class TestQueue {
   /** Sends bodies in tens and gives their message ids in order. */
   async send(
     bodies: readonly string[],
-    options: { readonly group?: (index: number) => string; readonly attributes?: Record<string, MessageAttributeValue> } = {},
+    options: {
+      readonly group?: (index: number) => string;
+      readonly attributes?: Record<string, MessageAttributeValue>;
+    } = {},
   ): Promise<string[]> {
     const ids: string[] = [];
     for (let from = 0; from < bodies.length; from += 10) {
@@ -38,7 +41,9 @@ export class TestQueue {
           ? {}
           : { MessageGroupId: options.group(from + offset), MessageDeduplicationId: randomUUID() }),
       }));
-      const { Successful = [], Failed = [] } = await this.sqs.send(new SendMessageBatchCommand({ QueueUrl: this.url, Entries: entries }));
+      const { Successful = [], Failed = [] } = await this.sqs.send(
+        new SendMessageBatchCommand({ QueueUrl: this.url, Entries: entries }),
+      );
       if (Failed.length > 0) throw new Error(`could not send: ${JSON.stringify(Failed)}`);
       const sorted = Successful.toSorted((left, right) => Number(left.Id) - Number(right.Id));
       ids.push(...sorted.map((entry) => entry.MessageId ?? ''));
@@ -47,7 +52,9 @@ export class TestQueue {
   }
 
   async counts(): Promise<{ readonly visible: number; readonly inFlight: number }> {
-    const { Attributes = {} } = await this.sqs.send(new GetQueueAttributesCommand({ QueueUrl: this.url, AttributeNames: ['All'] }));
+    const { Attributes = {} } = await this.sqs.send(
+      new GetQueueAttributesCommand({ QueueUrl: this.url, AttributeNames: ['All'] }),
+    );
     return {
       visible: Number(Attributes['ApproximateNumberOfMessages'] ?? 0),
       inFlight: Number(Attributes['ApproximateNumberOfMessagesNotVisible'] ?? 0),
@@ -61,9 +68,16 @@ export class TestQueue {
   }
 
   /** Takes what is visible now, with how often each message was received. */
-  async take(): Promise<readonly { readonly id: string; readonly body: string; readonly receiveCount: number }[]> {
+  async take(): Promise<
+    readonly { readonly id: string; readonly body: string; readonly receiveCount: number }[]
+  > {
     const { Messages = [] } = await this.sqs.send(
-      new ReceiveMessageCommand({ QueueUrl: this.url, MaxNumberOfMessages: 10, WaitTimeSeconds: 0, MessageSystemAttributeNames: ['All'] }),
+      new ReceiveMessageCommand({
+        QueueUrl: this.url,
+        MaxNumberOfMessages: 10,
+        WaitTimeSeconds: 0,
+        MessageSystemAttributeNames: ['All'],
+      }),
     );
     return Messages.map((message) => ({
       id: message.MessageId ?? '',
@@ -74,13 +88,21 @@ export class TestQueue {
 }
 
 export function sqsClient(server: AwsServer): SQSClient {
-  return new SQSClient({ endpoint: server.endpoint, region: server.region, credentials: { ...server.credentials } });
+  return new SQSClient({
+    endpoint: server.endpoint,
+    region: server.region,
+    credentials: { ...server.credentials },
+  });
 }
 
 /** Makes a queue with a name of its own. */
 export async function createQueue(
   server: AwsServer,
-  options: { readonly fifo?: boolean; readonly visibilitySeconds?: number; readonly redrive?: { readonly to: TestQueue; readonly maxReceiveCount: number } } = {},
+  options: {
+    readonly fifo?: boolean;
+    readonly visibilitySeconds?: number;
+    readonly redrive?: { readonly to: TestQueue; readonly maxReceiveCount: number };
+  } = {},
 ): Promise<TestQueue> {
   const sqs = sqsClient(server);
   const name = `q-${randomUUID().slice(0, 8)}${options.fifo === true ? '.fifo' : ''}`;
@@ -92,7 +114,12 @@ export async function createQueue(
         ...(options.fifo === true ? { FifoQueue: 'true' } : {}),
         ...(options.redrive === undefined
           ? {}
-          : { RedrivePolicy: JSON.stringify({ deadLetterTargetArn: options.redrive.to.arn, maxReceiveCount: options.redrive.maxReceiveCount }) }),
+          : {
+              RedrivePolicy: JSON.stringify({
+                deadLetterTargetArn: options.redrive.to.arn,
+                maxReceiveCount: options.redrive.maxReceiveCount,
+              }),
+            }),
       },
     }),
   );

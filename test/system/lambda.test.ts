@@ -1,4 +1,9 @@
-import { CreateAliasCommand, CreateEventSourceMappingCommand, CreateFunctionCommand, LambdaClient } from '@aws-sdk/client-lambda';
+import {
+  CreateAliasCommand,
+  CreateEventSourceMappingCommand,
+  CreateFunctionCommand,
+  LambdaClient,
+} from '@aws-sdk/client-lambda';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { stringify } from 'yaml';
 import { eventually } from '../support/eventually.ts';
@@ -20,7 +25,11 @@ describe.skipIf(isAbsent('ministack'))('sluice run with a Lambda function', () =
   let lambda: LambdaClient;
   beforeAll(async () => {
     aws = await startMiniStack();
-    lambda = new LambdaClient({ endpoint: aws.endpoint, region: aws.region, credentials: { ...aws.credentials } });
+    lambda = new LambdaClient({
+      endpoint: aws.endpoint,
+      region: aws.region,
+      credentials: { ...aws.credentials },
+    });
     await lambda.send(
       new CreateFunctionCommand({
         FunctionName: 'orders',
@@ -71,9 +80,17 @@ describe.skipIf(isAbsent('ministack'))('sluice run with a Lambda function', () =
 
   it('says when AWS Lambda reads the same queue', async () => {
     const queue = await createQueue(aws);
-    await lambda.send(new CreateEventSourceMappingCommand({ EventSourceArn: queue.arn, FunctionName: 'orders', Enabled: true }));
+    await lambda.send(
+      new CreateEventSourceMappingCommand({
+        EventSourceArn: queue.arn,
+        FunctionName: 'orders',
+        Enabled: true,
+      }),
+    );
     await using run = startRun(manifest(queue, 'orders'), { env: awsEnvironment(aws) });
-    const line = await run.sluice.logged('Found what is probably not meant', { reason: 'QueueHasLambdaMapping' });
+    const line = await run.sluice.logged('Found what is probably not meant', {
+      reason: 'QueueHasLambdaMapping',
+    });
     expect(line['detail']).toContain(':function:orders');
   });
 });

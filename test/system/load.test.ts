@@ -43,5 +43,6 @@ it('loses nothing of 2 × 10,000 messages under errors, throttles and a restart 
   expect(standardIds.filter((id) => !standard.successes.has(id))).toEqual([]);
   expect(fifoIds.filter((id) => !fifo.successes.has(id))).toEqual([]);
   expect(fifo.orderOf.size).toBe(100);
-  for (const order of fifo.orderOf.values()) expect(order).toEqual(order.toSorted((left, right) => left - right));
+  for (const order of fifo.orderOf.values())
+    expect(order).toEqual(order.toSorted((left, right) => left - right));
 });

@@ -113,12 +113,16 @@ export class AwsBackend implements ExternalBackend {
     const { mapping, effective } = subject;
     const uuid = mapping.status?.mapping?.uuid;
     const known = uuid === undefined ? undefined : await api.get(uuid, signal);
+    // On its way out its tags may be gone already, and nobody can take it over any more: it is waited for.
+    if (known?.State === 'Deleting') return { kind: 'ours', configuration: known, tags: {} };
     if (known !== undefined) return this.#claim(api, known, mapping, signal);
     const source = effective.values.eventSourceARN;
     // Nothing can have been created for an ARN that is not complete.
     if (source === undefined || completeArn(source, {}).kind !== 'complete') return { kind: 'missing' };
     let taken: Found | undefined;
     for (const candidate of await api.list(source, signal)) {
+      // List may lag behind Get: what is on its way out is in nobody's way.
+      if (candidate.State === 'Deleting') continue;
       const claim = await this.#claim(api, candidate, mapping, signal);
       if (claim.kind === 'ours') return claim;
       // On the same source only a mapping of the same function is in the way.

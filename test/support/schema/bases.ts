@@ -241,7 +241,7 @@ export const bases = {
           message: 'm',
           sourceHealthy: health,
           targetHealthy: health,
-          warnings: [{ reason: 'NoRedrivePolicy', message: 'm' }],
+          warnings: [{ reason: 'VisibilityTimeoutTooShort', message: 'm' }],
           effective: { values: { batchSize: 10 }, origins: { batchSize: 'default' } },
           since: '2026-01-31T12:00:00Z',
         },

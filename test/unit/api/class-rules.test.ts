@@ -220,6 +220,16 @@ describe('a class admits or denies', () => {
     );
   });
 
+  it.each([
+    ['aws.identity: ServiceAccount', { aws: { identity: 'ServiceAccount' as const } }],
+    ['quotas.concurrency', { quotas: { concurrency: 5 } }],
+    ['quotas.bytesInFlight', { quotas: { bytesInFlight: 1_048_576 } }],
+  ])('refuses what this release does not do for a class: %s', (field, spec) => {
+    const answer = judge(aPollerMapping(), [aClass(spec)]);
+    expect(answer).toMatchObject({ kind: 'denied', reason: 'NotSupported' });
+    expect(answer.kind === 'denied' ? answer.message : '').toContain(field);
+  });
+
   it('gives the places of a quota to the oldest mappings of the namespace and class', () => {
     const at = (name: string, second: number, namespace = 'shop', className?: string): EventSourceMapping =>
       aPollerMapping({

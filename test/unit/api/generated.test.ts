@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { generatedFiles } from '../../../scripts/lib/generated.ts';
 import { conditionTypes, isReason, reasons } from '../../../src/api/conditions.ts';
@@ -78,6 +78,16 @@ test('every reason is CamelCase and says what it means and what to do', () => {
   }
   expect(isReason('Serving')).toBe(true);
   expect(isReason('toString')).toBe(false);
+});
+
+test('every reason of the table is given somewhere in the code', () => {
+  const folder = new URL('src/', root);
+  const code = readdirSync(folder, { recursive: true, encoding: 'utf8' })
+    .filter((file) => file.endsWith('.ts') && file !== 'api/conditions.ts')
+    .map((file) => readFileSync(new URL(file, folder), 'utf8'))
+    .join('\n');
+  const words = new Set(code.match(/\b[A-Z][A-Za-z]+\b/g));
+  expect(Object.keys(reasons).filter((name) => !words.has(name))).toEqual([]);
 });
 
 test('the conditions are the closed list of the design', () => {

@@ -17,3 +17,16 @@ test.each([
 ])("%o leaves AWS's own endpoints", (env) => {
   expect(endpointOf(endpointsFromEnv(env), 'sqs')).toBeUndefined();
 });
+
+test.each(['nonsense', 'localhost:4566', 'ftp://127.0.0.1', 'http://'])(
+  'an endpoint that is no URL is refused by its variable: %s',
+  (value) => {
+    expect(() => endpointsFromEnv({ AWS_ENDPOINT_URL_SQS: value })).toThrow(
+      `\`AWS_ENDPOINT_URL_SQS\` must be an http or https URL, found ${value}`,
+    );
+  },
+);
+
+test('what may hold a password is not shown', () => {
+  expect(() => endpointsFromEnv({ AWS_ENDPOINT_URL: 'me:secret@host' })).toThrow(/URL$/);
+});

@@ -57,10 +57,10 @@ describe('an Event of Kubernetes', () => {
       event: changed({
         type: 'SourceHealthy',
         status: 'True',
-        reason: 'NoRedrivePolicy',
+        reason: 'VisibilityTimeoutTooShort',
         message: 'no dead-letter queue',
       }),
-      recorded: { type: 'Warning', reason: 'NoRedrivePolicy' },
+      recorded: { type: 'Warning', reason: 'VisibilityTimeoutTooShort' },
     },
     {
       why: 'a brake was set',

@@ -209,21 +209,32 @@ describe('what keeps a mapping from being carried out', () => {
 });
 
 describe('a paused mapping', () => {
-  it.each(['reconcile', 'delivery', 'a slip of the pen'])(
-    'is not changed (%s), and goes on afterwards',
+  it('is not changed at all with `reconcile`, and goes on afterwards', async () => {
+    const world = await settled();
+    world.store.edit(key, { batchSize: 3 });
+    world.store.annotate(key, { 'sluice.dev/paused': 'reconcile' });
+    await world.settle();
+    expect(world.api.writes).toEqual([]);
+    expect(world.conditions()).toMatchObject({ Ready: 'True Serving', Paused: 'True PausedReconcile' });
+    world.store.annotate(key, {});
+    await world.settle();
+    expect(world.api.all[0]?.configuration.BatchSize).toBe(3);
+    expect(world.conditions()).not.toHaveProperty('Paused');
+  });
+
+  it.each(['delivery', 'a slip of the pen'])(
+    'is switched off at AWS with `%s`, whatever its spec says, and on again afterwards',
     async (value) => {
       const world = await settled();
-      world.store.edit(key, { batchSize: 3 });
       world.store.annotate(key, { 'sluice.dev/paused': value });
       await world.settle();
-      expect(world.api.writes).toEqual([]);
-      expect(world.conditions()).toMatchObject({ Ready: 'True Serving' });
-      expect(world.conditions()['Paused']).toBe(
-        value === 'reconcile' ? 'True PausedReconcile' : 'True PausedDelivery',
-      );
+      expect(world.api.all[0]?.configuration.State).toBe('Disabled');
+      expect(world.store.get(key)?.spec.enabled).toBeUndefined();
+      expect(world.conditions()['Paused']).toBe('True PausedDelivery');
       world.store.annotate(key, {});
       await world.settle();
-      expect(world.api.all[0]?.configuration.BatchSize).toBe(3);
+      expect(world.api.all[0]?.configuration.State).toBe('Enabled');
+      expect(world.conditions()).toMatchObject({ Ready: 'True Serving' });
       expect(world.conditions()).not.toHaveProperty('Paused');
     },
   );

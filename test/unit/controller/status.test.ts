@@ -126,7 +126,7 @@ describe('conditions', () => {
 
   it('show a warning of something that works as the reason of SourceHealthy, and trouble before warnings', () => {
     const warnings = [
-      { reason: 'NoRedrivePolicy', message: 'no dead-letter queue' },
+      { reason: 'VisibilityTimeoutTooShort', message: 'no dead-letter queue' },
       { reason: 'QueueHasLambdaMapping', message: 'two readers' },
     ] as const;
     const source = (status: 'True' | 'False') =>
@@ -136,7 +136,7 @@ describe('conditions', () => {
       }).conditions?.find(({ type }) => type === 'SourceHealthy');
     expect(source('True')).toMatchObject({
       status: 'True',
-      reason: 'NoRedrivePolicy',
+      reason: 'VisibilityTimeoutTooShort',
       message: 'no dead-letter queue; two readers',
     });
     expect(source('False')).toMatchObject({ status: 'False', reason: 'SourceFailed', message: 'broken' });

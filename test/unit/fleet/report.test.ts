@@ -67,7 +67,7 @@ describe('a report', () => {
     const facts = {
       ...factsOf('a', { message: long }),
       targetHealthy: { status: 'False', reason: 'FunctionError', message: long } as const,
-      warnings: Array.from({ length: 20 }, () => ({ reason: 'NoRedrivePolicy', message: long })),
+      warnings: Array.from({ length: 20 }, () => ({ reason: 'VisibilityTimeoutTooShort', message: long })),
     };
     const [entry] = buildReport(member, [facts]).mappings;
     const messages = [

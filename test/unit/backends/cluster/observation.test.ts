@@ -145,7 +145,7 @@ describe('what members report', () => {
   });
 
   it('shows one member’s trouble as the mapping’s, and each warning once', () => {
-    const warnings = [{ reason: 'NoRedrivePolicy', message: 'none' }];
+    const warnings = [{ reason: 'VisibilityTimeoutTooShort', message: 'none' }];
     const observation = observationOf(
       seen({
         entries: [
