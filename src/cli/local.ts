@@ -10,6 +10,7 @@ import { pauseScope } from '../api/meta.ts';
 import type { AwsClientKind } from '../aws/clients.ts';
 import { installationIdentity } from '../aws/credentials.ts';
 import { classifyQueueError } from '../aws/classify.ts';
+import { regionOfProfile } from '../aws/region.ts';
 import type { SecretReader, ServiceFollower, ServiceState } from '../fleet/ports.ts';
 import type { Work } from '../fleet/work.ts';
 import { startHttpServer } from '../http/server.ts';
@@ -66,7 +67,8 @@ export async function startLocal(options: LocalOptions): Promise<Local> {
   const metrics = new Metrics({ processMetrics: true });
   const version = sluiceVersion();
   metrics.set('sluice_build_info', { version, node: process.version }, 1);
-  const aws = awsFromEnv(env);
+  const fromEnv = awsFromEnv(env);
+  const aws = { ...fromEnv, region: fromEnv.region || (await regionOfProfile()) };
   const inFlight = new Map<string, number>();
   const engine = createEngine({
     ...options,

@@ -88,7 +88,7 @@ export function startSluice(
 /** `sluice run` with manifests in a folder of its own, which `write` changes. */
 export function startRun(
   manifests: string,
-  options: { readonly env: Readonly<Record<string, string>>; readonly args?: readonly string[] },
+  options: { readonly env: Readonly<Record<string, string | undefined>>; readonly args?: readonly string[] },
 ): { readonly sluice: Sluice; readonly write: (manifests: string) => void } & AsyncDisposable {
   const dir = mkdtempSync(path.join(tmpdir(), 'sluice-test-'));
   const file = path.join(dir, 'mapping.yaml');

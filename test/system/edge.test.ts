@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { stringify } from 'yaml';
+import { eventually } from '../support/eventually.ts';
 import { startHttpSink, type HttpSink } from '../support/http-sink.ts';
 import { createQueue, type TestQueue } from '../support/queues.ts';
 import { awsEnvironment, type AwsServer } from '../support/servers/aws-server.ts';
@@ -69,5 +70,45 @@ describe('an edit', () => {
     expect((await run.sluice.process.ended).code).toBe(0);
     expect(sink.requests).toEqual([]);
     expect(await queue.isEmpty()).toBe(false);
+  });
+});
+
+describe('the environment', () => {
+  it('gives the Region by a profile, for a partial ARN as well', async () => {
+    const queue = await createQueue(aws);
+    await using sink = await startHttpSink();
+    await queue.send(['there']);
+    using folder = tempFolder();
+    const { AWS_REGION, ...env } = awsEnvironment(aws);
+    // With a profile the SDK takes no keys from the environment.
+    const keys = 'aws_access_key_id = test\naws_secret_access_key = test\n';
+    const config = folder.write('config', `[profile dev]\nregion = ${AWS_REGION ?? ''}\n${keys}`);
+    await using _ = startRun(mapping(queue, sink, { eventSourceARN: `arn:aws:sqs:::${queue.name}` }), {
+      env: {
+        ...env,
+        AWS_REGION: undefined,
+        AWS_DEFAULT_REGION: undefined,
+        AWS_CONFIG_FILE: config,
+        AWS_PROFILE: 'dev',
+      },
+    });
+    await eventually(() => sink.requests.length === 1, { timeoutMs: 20_000 });
+    expect(sink.requests[0]?.body).toContain(`"eventSourceARN":"${queue.arn}"`);
+  });
+
+  it('with an endpoint that is no URL ends the start', async () => {
+    using folder = tempFolder();
+    const queue = await createQueue(aws);
+    await using sink = await startHttpSink();
+    const { code, stderr } = await sluice(
+      ['run', '-f', folder.write('m.yaml', mapping(queue, sink)), '--state-dir', folder.path],
+      { env: { ...awsEnvironment(aws), AWS_ENDPOINT_URL: 'localhost:4566' } },
+    );
+    expect({ code, stderr }).toEqual({
+      code: 1,
+      stderr: expect.stringContaining(
+        '`AWS_ENDPOINT_URL` must be an http or https URL, found localhost:4566',
+      ),
+    });
   });
 });
