@@ -154,8 +154,8 @@ export const reasons = {
     fix: 'Create the Service, or correct `poller.target.http.service`.',
   },
   ServiceNotPermitted: {
-    description: 'The Service is an ExternalName or has no selector.',
-    fix: 'Use a Service with a selector.',
+    description: 'The Service is an ExternalName, has no selector, or may not be read by the pollers.',
+    fix: 'Use a Service with a selector; `deploy/rbac.yaml` has what pollers must be able to read.',
   },
   SecretNotFound: {
     description: 'A Secret or one of its keys does not exist in the namespace of the mapping.',
