@@ -4,8 +4,8 @@ import { defineConfig } from 'vitest/config';
 const tier = (name: string, include: string[], testTimeout: number, more: object = {}) => ({
   test: { name, include, testTimeout, hookTimeout: 120_000, pool: 'forks' as const, ...more },
 });
-// One control plane for a run. The cluster tier is busy and takes turns; the system tier mostly waits for visibility
-// time-outs and back-off, so that three of its files share two cores well.
+// One control plane for a run. Both tiers mostly wait: for visibility time-outs, back-off, silence. So some of their files
+// share two cores well; a test that would disturb others on the control plane starts one of its own.
 const onControlPlane = { globalSetup: ['test/support/shared-control-plane.ts'] };
 
 export default defineConfig({
@@ -17,8 +17,8 @@ export default defineConfig({
         30_000,
       ),
       tier('contract', ['test/contract/**/*.test.ts'], 60_000),
-      tier('cluster', ['test/cluster/**/*.test.ts'], 120_000, { ...onControlPlane, fileParallelism: false }),
-      tier('system', ['test/system/**/*.test.ts'], 240_000, { ...onControlPlane, maxWorkers: 3 }),
+      tier('cluster', ['test/cluster/**/*.test.ts'], 120_000, { ...onControlPlane, maxWorkers: 3 }),
+      tier('system', ['test/system/**/*.test.ts'], 240_000, { ...onControlPlane, maxWorkers: 4 }),
     ],
   },
 });

@@ -10,7 +10,7 @@ import {
 import { CreateQueueCommand, type SQSClient } from '@aws-sdk/client-sqs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startAwsFaultProxy } from '../support/aws-fault-proxy.ts';
-import type { ControlPlaneAccess } from '../support/control-plane.ts';
+import { startControlPlane, type ControlPlane } from '../support/control-plane.ts';
 import { eventually } from '../support/eventually.ts';
 import { conditionOf, testNamespace, type KubeObject, type TestNamespace } from '../support/kube.ts';
 import { sqsClient } from '../support/queues.ts';
@@ -18,7 +18,7 @@ import { isAbsent } from '../support/servers/absent.ts';
 import { awsEnvironment, queueArn, testAccount, type AwsServer } from '../support/servers/aws-server.ts';
 import { lambdaZip } from '../support/servers/lambda-zip.ts';
 import { startLocalEmu } from '../support/servers/localemu.ts';
-import { sharedControlPlane } from '../support/shared-control-plane.ts';
+import { applyCrds } from '../support/shared-control-plane.ts';
 import { startSluice, type Sluice } from '../support/sluice.ts';
 
 const resource = 'eventsourcemappings.sluice.dev';
@@ -31,7 +31,8 @@ const quickElection = [
 const ref = { resource, name: 'orders' };
 
 describe.skipIf(isAbsent('localemu'))('the controller on a real API server, with a Lambda emulator', () => {
-  const controlPlane: ControlPlaneAccess = sharedControlPlane();
+  // Its controller serves every namespace, so it has a control plane of its own.
+  let controlPlane: ControlPlane;
   const className = `standard-${randomBytes(4).toString('hex')}`;
   let aws: AwsServer;
   let lambda: LambdaClient;
@@ -56,6 +57,8 @@ describe.skipIf(isAbsent('localemu'))('the controller on a real API server, with
     );
 
   beforeAll(async () => {
+    controlPlane = await startControlPlane({ controllerManager: true });
+    await applyCrds(controlPlane);
     aws = await startLocalEmu();
     lambda = new LambdaClient({
       endpoint: aws.endpoint,
@@ -85,11 +88,10 @@ describe.skipIf(isAbsent('localemu'))('the controller on a real API server, with
 
   afterAll(async () => {
     await controller?.[Symbol.asyncDispose]();
-    await controlPlane.kubectl(['delete', 'mappingclass', className, '--ignore-not-found']);
-    await system?.[Symbol.asyncDispose]();
     lambda?.destroy();
     sqs?.destroy();
     await aws?.[Symbol.asyncDispose]();
+    await controlPlane?.[Symbol.asyncDispose]();
   });
 
   const tenant = (): Promise<TestNamespace> => testNamespace(controlPlane, { team: className });
