@@ -1,5 +1,5 @@
 /** How each candidate is started. */
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { patterns, type CandidateName, type Case } from './cases.ts';
 import { start, type Started } from './processes.ts';
@@ -25,7 +25,7 @@ export function startCandidate(name: CandidateName, of: Case, place: Place): Sta
     const client = name === 'sluice' ? 'signed' : 'sdk';
     // The product's defaults, and where to keep its file.
     const args = ['run', '-f', file, '--state-dir', path.join(place.folder, 'state'), '--aws-client', client];
-    return start([place.release, ...args], awsEnvironment(place.endpoint));
+    return start([...imageFlags(), place.release, ...args], awsEnvironment(place.endpoint));
   }
   const settings = {
     endpoint: place.endpoint,
@@ -37,6 +37,12 @@ export function startCandidate(name: CandidateName, of: Case, place: Place): Sta
     lambda: of.target === 'lambda',
   };
   return start([path.join(here, 'candidates', `${name}.ts`), JSON.stringify(settings)], {});
+}
+
+/** The flags of Node that the image runs it with. */
+function imageFlags(): string[] {
+  const dockerfile = readFileSync(path.join(here, '..', 'Dockerfile'), 'utf8');
+  return /NODE_OPTIONS=(\S+)/.exec(dockerfile)?.[1]?.split(' ') ?? [];
 }
 
 function awsEnvironment(endpoint: string): Record<string, string> {

@@ -69,7 +69,7 @@ export async function measure(name: CandidateName, of: Case, where: Omit<Place, 
     if (of.kind === 'idle') return await measureIdle(name, of, candidate);
     await wave(of, of.warm, ask, candidate);
     await ask('forget');
-    await ask('prepare', { count: of.kind === 'paced' ? 0 : of.measured, bytes: of.bytes });
+    if (of.kind === 'drain') await prepare(of, of.measured, ask);
     // Whoever begins with an idle loop begins alike.
     await sleep(300);
     const before = await ask('stats');
@@ -125,6 +125,13 @@ async function measureIdle(name: CandidateName, of: Case, candidate: Started): P
 
 type Ask = (command: string, query?: Readonly<Record<string, string | number>>) => Promise<Stats>;
 
+/** In parts, so that the stub answers polls meanwhile. */
+async function prepare(of: Case, messages: number, ask: Ask): Promise<void> {
+  const part = Math.ceil(1_000_000 / of.bytes);
+  for (let made = 0; made < messages; made += part)
+    await ask('prepare', { count: Math.min(part, messages - made), bytes: of.bytes });
+}
+
 /** Sends messages and waits until all of them were delivered and deleted. */
 async function wave(
   of: Case,
@@ -139,7 +146,7 @@ async function wave(
     await ask('pace', { rate: 500, count: messages, bytes: of.bytes });
     await sleep((messages / 500) * 1000);
   } else {
-    if (!isPrepared) await ask('prepare', { count: messages, bytes: of.bytes });
+    if (!isPrepared) await prepare(of, messages, ask);
     await ask('release');
   }
   await until(async () => {

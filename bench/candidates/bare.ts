@@ -110,17 +110,23 @@ async function call<T>(operation: string, body: string, isConstant: boolean): Pr
 }
 
 async function lane(queueUrl: string): Promise<void> {
-  const receive = JSON.stringify({
-    QueueUrl: queueUrl,
-    MaxNumberOfMessages: 10,
-    WaitTimeSeconds: 20,
-    MessageSystemAttributeNames: ['All'],
-    MessageAttributeNames: ['All'],
-  });
+  const receive = (WaitTimeSeconds: number): string =>
+    JSON.stringify({
+      QueueUrl: queueUrl,
+      MaxNumberOfMessages: 10,
+      WaitTimeSeconds,
+      MessageSystemAttributeNames: ['All'],
+      MessageAttributeNames: ['All'],
+    });
+  const [poll, look] = [receive(20), receive(0)];
   for (;;) {
     const held: Message[] = [];
     while (held.length < settings.batch) {
-      const { Messages = [] } = await call<{ Messages?: Message[] }>('ReceiveMessage', receive, true);
+      const { Messages = [] } = await call<{ Messages?: Message[] }>(
+        'ReceiveMessage',
+        held.length === 0 ? poll : look,
+        true,
+      );
       held.push(...Messages);
       if (Messages.length < 10) break;
     }
