@@ -78,9 +78,9 @@ export class HttpPool {
       watch = new DeadlineWatch(this.#clock, timeoutMs, this.#stop.signal);
       this.#watches.set(timeoutMs, watch);
     }
-    const call = new Call(request, watch, signal, this.#release);
-    this.#start(call);
-    return call.answer;
+    const { promise, resolve, reject } = Promise.withResolvers<HttpAnswer>();
+    this.#start(new Call(request, watch, signal, { resolve, reject, release: this.#release }));
+    return promise;
   }
 
   #start(call: Call): void {
@@ -93,9 +93,7 @@ export class HttpPool {
       client = new Client(this.#origin, this.#options);
       this.#clients.add(client);
     }
-    call.client = client;
-    const { path, headers, body } = call.request;
-    client.dispatch({ method: 'POST', path, headers, body }, call);
+    call.startOn(client);
   }
 
   /** `isWhole` says that the connection may be used again: its call ended with a whole answer. */
@@ -126,45 +124,52 @@ export class HttpPool {
   }
 }
 
-type Release = (call: Call, isWhole: boolean) => void;
+/** Who waits for a call, and who lent it its connection. */
+interface CallOwner {
+  readonly resolve: (answer: HttpAnswer) => void;
+  readonly reject: (error: unknown) => void;
+  readonly release: (call: Call, isWhole: boolean) => void;
+}
 
-/** undici's handler of one call; the first end counts. */
+/**
+ * undici's handler of one call; the first end counts. It lets go of everything at its end: what still knows it then,
+ * such as an old table of a Set that has grown, would keep requests and answers until the next full collection.
+ */
 class Call implements Dispatcher.DispatchHandler {
-  readonly answer: Promise<HttpAnswer>;
   /** Set by the watch. */
   deadlineMs = 0;
-  readonly request: HttpPost;
   /** What it runs on; undefined while it waits for one. */
   client: Client | undefined;
   readonly #watch: DeadlineWatch;
   readonly #signal: AbortSignal;
-  readonly #release: Release;
-  readonly #resolve: (answer: HttpAnswer) => void;
-  readonly #reject: (error: unknown) => void;
   readonly #onAbort = (): void => this.fail(this.#signal.reason);
-  #ended = false;
+  #request: HttpPost | undefined;
+  #owner: CallOwner | undefined;
   #status = 0;
   #headers: HttpAnswer['headers'] = {};
-  #first: Buffer | undefined;
-  #more: Buffer[] | undefined;
+  #chunks: Buffer[] = [];
   #bytes = 0;
 
-  constructor(request: HttpPost, watch: DeadlineWatch, signal: AbortSignal, release: Release) {
-    this.request = request;
-    this.#release = release;
-    const { promise, resolve, reject } = Promise.withResolvers<HttpAnswer>();
-    this.answer = promise;
-    this.#resolve = resolve;
-    this.#reject = reject;
+  constructor(request: HttpPost, watch: DeadlineWatch, signal: AbortSignal, owner: CallOwner) {
+    this.#request = request;
+    this.#owner = owner;
     this.#watch = watch;
     this.#signal = signal;
     signal.addEventListener('abort', this.#onAbort, { once: true });
     watch.add(this);
   }
 
+  startOn(client: Client): void {
+    this.client = client;
+    if (this.#request === undefined) return;
+    const { path, headers, body } = this.#request;
+    this.#request = undefined;
+    client.dispatch({ method: 'POST', path, headers, body }, this);
+  }
+
   /** Ends the call without an answer, and its connection with it. */
   fail(error: unknown): void {
-    if (this.#end(false)) this.#reject(error);
+    this.#end(false)?.reject(error);
   }
 
   onRequestStart(): void {
@@ -184,27 +189,32 @@ class Call implements Dispatcher.DispatchHandler {
     this.#bytes += chunk.length;
     if (this.#bytes > maxAnswerBytes)
       this.fail(new Error(`The answer is larger than ${maxAnswerBytes} bytes`));
-    else if (this.#first === undefined) this.#first = chunk;
-    else (this.#more ??= [this.#first]).push(chunk);
+    else this.#chunks.push(chunk);
   }
 
   onResponseEnd(): void {
-    if (!this.#end(true)) return;
-    const body = this.#more === undefined ? (this.#first ?? noBytes) : Buffer.concat(this.#more, this.#bytes);
-    this.#resolve({ status: this.#status, headers: this.#headers, body });
+    const [only = noBytes] = this.#chunks;
+    const body = this.#chunks.length <= 1 ? only : Buffer.concat(this.#chunks, this.#bytes);
+    const answer = { status: this.#status, headers: this.#headers, body };
+    this.#end(true)?.resolve(answer);
   }
 
   onResponseError(_controller: Dispatcher.DispatchController | null, error: Error): void {
     this.fail(error);
   }
 
-  #end(isWhole: boolean): boolean {
-    if (this.#ended) return false;
-    this.#ended = true;
+  /** Ends the call, and gives its owner at the first end. */
+  #end(isWhole: boolean): CallOwner | undefined {
+    const owner = this.#owner;
+    if (owner === undefined) return undefined;
+    this.#owner = undefined;
+    this.#request = undefined;
+    this.#chunks = [];
+    this.#headers = {};
     this.#watch.delete(this);
     this.#signal.removeEventListener('abort', this.#onAbort);
-    this.#release(this, isWhole);
-    return true;
+    owner.release(this, isWhole);
+    return owner;
   }
 }
 

@@ -17,6 +17,7 @@ import { SETTLE_POLICY } from './retry.ts';
 /** Delete calls under way at once; beyond it deletions are gathered. */
 const CALLS_AT_ONCE = 4;
 const TIMEOUT_MS = 30_000;
+const NONE: readonly QueueRecord[] = [];
 
 export class Settler {
   readonly #loop: Loop;
@@ -120,6 +121,9 @@ export class Settler {
     this.#hands.end(delivery);
     // What comes again must not be overtaken by its own group.
     if (!delivery.unmatched) this.#hands.holdBehind(delivery, remaining);
+    // A Set that is often added to and deleted from leaves old tables behind, each of which keeps what it held until
+    // a full collection; with its records, one in ten deliveries would outlive the rest by seconds.
+    delivery.records = NONE;
     this.#loop.pump();
   }
 
