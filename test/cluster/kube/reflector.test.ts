@@ -14,8 +14,11 @@ import { sharedControlPlane } from '../../support/shared-control-plane.ts';
 /**
  * The differential test: a reflector behind a proxy that plays faults, against what the API server itself lists.
  * While a fault lasts, objects are created, changed and deleted past the proxy; once it is over the reflector must
- * know them within 5 s and have told each difference.
+ * know them and have told each difference. That this takes at most 5 s is shown on the virtual clock
+ * (`test/unit/kube/reflector.test.ts`); here the bound only ends a wait, since a busy machine is no fault of it.
  */
+const BOUND_MS = 20_000;
+
 interface Item extends KubeObject {
   readonly data?: Readonly<Record<string, string>>;
 }
@@ -282,7 +285,7 @@ describe('a reflector behind a faulty network', () => {
       fault: 'half-open connections',
       why: 'nothing tells but silence, noticed soon after the limit of 8 s',
       play: () => proxy.freeze(),
-      withinMs: 12_000,
+      withinMs: 30_000,
       relists: false,
     },
   ];
@@ -292,10 +295,10 @@ describe('a reflector behind a faulty network', () => {
     await play();
     await change();
     await recover?.();
-    await expectSame(withinMs ?? 5000);
+    await expectSame(withinMs ?? BOUND_MS);
     // And goes on as if nothing had been.
     await change();
-    await expectSame(5000);
+    await expectSame(BOUND_MS);
     const lists = events.filter(({ kind }) => kind === 'listed').length - listsBefore;
     expect(lists > 0, `${lists} lists`).toBe(relists);
   });
