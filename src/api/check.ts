@@ -14,6 +14,8 @@ import { readTargetUrl } from './target-url.ts';
 export interface CheckOptions {
   /** What is wrong with a filter pattern, or undefined. Injected: the compiler of filters is another room. */
   readonly patternProblem?: ((pattern: string) => string | undefined) | undefined;
+  /** Why a well-formed target URL is never allowed, or undefined. Injected: addresses are another room's. */
+  readonly urlProblem?: ((url: string) => string | undefined) | undefined;
   /** Epoch milliseconds, for "not in the future"; absent: not checked. */
   readonly now?: number | undefined;
 }
@@ -44,7 +46,7 @@ export function checkObject(kind: KindDefinition, value: unknown, old?: unknown)
 /** What neither structure nor rules can say about a mapping that they accept; paths begin with `spec`. */
 export function checkSpec(spec: EventSourceMappingSpec, options: CheckOptions): readonly Finding[] {
   const findings: Finding[] = [];
-  const { now, patternProblem } = options;
+  const { now, patternProblem, urlProblem } = options;
   for (const [index, { pattern }] of (spec.filterCriteria?.filters ?? []).entries()) {
     const problem = patternProblem?.(pattern);
     if (problem === undefined) continue;
@@ -59,9 +61,10 @@ export function checkSpec(spec: EventSourceMappingSpec, options: CheckOptions): 
   const url = spec.mode === 'Poller' ? spec.poller?.target?.http?.url : undefined;
   const target = url === undefined ? undefined : readTargetUrl(url);
   // The text itself is not shown: what makes it wrong may be a password in it.
-  if (target?.kind === 'invalid') {
-    findings.push({ path: ['spec', 'poller', 'target', 'http', 'url'], message: target.message });
-  }
+  const wrong =
+    target?.kind === 'invalid' ? target.message : url === undefined ? undefined : urlProblem?.(url);
+  if (wrong !== undefined)
+    findings.push({ path: ['spec', 'poller', 'target', 'http', 'url'], message: wrong });
   const stamp = spec.startingPositionTimestamp;
   if (now !== undefined && stamp !== undefined && Date.parse(stamp) > now) {
     const path = ['spec', 'startingPositionTimestamp'];

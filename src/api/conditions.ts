@@ -332,6 +332,11 @@ export const reasons = {
     description: '`sluice.dev/paused: delivery`: no record is taken.',
     fix: 'Remove the annotation.',
   },
+  PauseValueUnknown: {
+    description:
+      '`sluice.dev/paused` is neither `reconcile` nor `delivery`; it is taken as `delivery`, since a typing slip must not let go.',
+    fix: 'Set the annotation to `reconcile` or `delivery`, or remove it.',
+  },
   HandoverInProgress: {
     description: 'The old mode is being stopped before the new one starts.',
     fix: nothing,

@@ -103,6 +103,14 @@ export interface OwnerReference {
   readonly blockOwnerDeletion?: boolean;
 }
 
+/** What is wrong with the value of the annotation `sluice.dev/paused`, or undefined. It brakes all the same. */
+export function pauseProblem(metadata: ObjectMeta): string | undefined {
+  const value = metadata.annotations?.[annotations.paused];
+  if (pauseScope(metadata) === undefined || pauseScopes.some((scope) => scope === value)) return undefined;
+  const shown = JSON.stringify(value).slice(0, 80);
+  return `\`${annotations.paused}\` must be ${pauseScopes.join(' or ')}; found ${shown}, which is taken as delivery`;
+}
+
 /** The brake that a mapping's annotation asks for; an unknown value brakes fully, since a typing slip must not let go. */
 export function pauseScope(metadata: ObjectMeta): PauseScope | undefined {
   const value = metadata.annotations?.[annotations.paused];

@@ -28,11 +28,31 @@ export function pathText(path: Path): string {
 
 const longest = 80;
 
-/** A value as a message shows it: JSON, at most 80 characters. */
+/** A value as a message shows it: JSON, at most 80 characters, a URL without what may be a secret in it. */
 export function foundText(value: unknown): string {
   const text =
-    typeof value === 'object' && value !== null ? shape(value) : (JSON.stringify(value) ?? 'nothing');
+    typeof value === 'object' && value !== null
+      ? shape(value)
+      : (JSON.stringify(typeof value === 'string' ? withoutSecrets(value) : value) ?? 'nothing');
   return text.length > longest ? `${text.slice(0, longest)}…` : text;
+}
+
+/** The value found at `path`, where it may be shown at all: what is given as a header is often a token. */
+export function foundAt(path: Path, value: unknown): { readonly found?: string } {
+  if (path.includes('headers') && (typeof value !== 'object' || value === null)) return {};
+  // Whoever forgets the scheme still writes the password.
+  if (path.at(-1) === 'url' && typeof value === 'string' && !value.includes('//'))
+    return { found: foundText(withoutSecrets(`//${value}`).slice(2)) };
+  return { found: foundText(value) };
+}
+
+/** Credentials of a URL go up to its last `@`, since a password may hold what ends a host. Its query goes too. */
+function withoutSecrets(text: string): string {
+  const at = text.indexOf('//');
+  if (at === -1) return text;
+  const rest = text.slice(at + 2);
+  const bare = rest.includes('@') ? `…${rest.slice(rest.lastIndexOf('@'))}` : rest;
+  return `${text.slice(0, at + 2)}${bare.replace(/[?].*$/su, '?…')}`;
 }
 
 /** The known name that a mistyped one probably means, or undefined. */

@@ -2,7 +2,8 @@
  * Checks a value against a structural schema as the API server does with strict field validation: types, bounds,
  * unknown fields, duplicates. It reads the very nodes that the CRD holds. Rules between fields are not its job.
  */
-import { foundText, nearest, pathText, type Finding, type Path } from './problem.ts';
+import { patternWords } from './pattern-words.ts';
+import { foundAt, foundText, nearest, pathText, type Finding, type Path } from './problem.ts';
 import type { SchemaNode } from './schema.ts';
 
 /** Every way in which `value` differs from `node`; empty when it fits. */
@@ -19,7 +20,7 @@ export function isRecord(value: unknown): value is Readonly<Record<string, unkno
 
 function check(node: SchemaNode, value: unknown, path: Path, findings: Finding[]): void {
   const wrong = (message: string): void => {
-    findings.push({ path, message: `${label(path)} ${message}`, found: foundText(value) });
+    findings.push({ path, message: `${label(path)} ${message}`, ...foundAt(path, value) });
   };
   if (node['x-kubernetes-int-or-string'] === true) {
     if (typeof value !== 'string' && !Number.isInteger(value)) wrong('must be a whole number or a text');
@@ -159,7 +160,7 @@ function checkText(node: SchemaNode, value: string, wrong: (message: string) => 
   else if (length > (node.maxLength ?? Infinity))
     wrong(`must have at most ${node.maxLength ?? 0} characters, not ${length}`);
   else if (node.pattern !== undefined && !new RegExp(node.pattern, 'u').test(value))
-    wrong(`must match ${node.pattern}`);
+    wrong(`must ${patternWords(node.pattern)}`);
   else if (node.format === 'date-time' && !isDateTime(value)) wrong('must be a time as 2026-01-31T12:00:00Z');
 }
 

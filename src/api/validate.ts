@@ -5,7 +5,7 @@
 import { checkObject, checkSpec, kindNamed, type CheckOptions } from './check.ts';
 import { kinds } from './crd.ts';
 import type { EventSourceMapping } from './mapping.ts';
-import { apiVersion, group } from './meta.ts';
+import { annotations, apiVersion, group, pauseProblem } from './meta.ts';
 import { foundText, nearest, pathText, type Finding, type Path } from './problem.ts';
 import { isRecord } from './structure.ts';
 import { warningsOf } from './warnings.ts';
@@ -99,9 +99,12 @@ function validateValue(
     findings.push(...found.findings);
     if (kind.name.kind === 'EventSourceMapping' && found.fits) {
       // The structure was just checked, so the value is a mapping.
-      const { spec } = value as EventSourceMapping;
+      const { spec, metadata: meta } = value as EventSourceMapping;
       findings.push(...checkSpec(spec, options));
       warnings.push(...warningsOf(spec));
+      const pause = findings.length === 0 ? pauseProblem(meta) : undefined;
+      if (pause !== undefined)
+        warnings.push({ path: ['metadata', 'annotations', annotations.paused], message: pause });
     }
   }
   const namespace = textOf(metadata['namespace']);
@@ -161,6 +164,21 @@ function headFindings(
       message: `\`kind\` must be one of ${names.join(', ')}${hint}`,
       found: foundText(kind),
     });
+  }
+  for (const field of ['labels', 'annotations'] as const) {
+    const texts = metadata[field] ?? {};
+    const path = ['metadata', field];
+    if (!isRecord(texts)) {
+      const message = `\`${pathText(path)}\` must be an object`;
+      findings.push({ path, message, found: foundText(texts) });
+      continue;
+    }
+    for (const [key, text] of Object.entries(texts)) {
+      // The API server takes null for an empty text.
+      if (typeof text === 'string' || text === null) continue;
+      const message = `\`${pathText([...path, key])}\` must be a text; put it in quotes`;
+      findings.push({ path: [...path, key], message, found: foundText(text) });
+    }
   }
   const name = metadata['name'];
   if (name === undefined && typeof metadata['generateName'] === 'string') return findings;

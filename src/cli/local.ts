@@ -6,7 +6,7 @@ import { GetQueueAttributesCommand, GetQueueUrlCommand } from '@aws-sdk/client-s
 import { completeArn, parseArn } from '../api/arn.ts';
 import { classifySource } from '../api/effective.ts';
 import type { EventSourceMapping } from '../api/mapping.ts';
-import { pauseScope } from '../api/meta.ts';
+import { pauseProblem, pauseScope } from '../api/meta.ts';
 import type { AwsClientKind } from '../aws/clients.ts';
 import { installationIdentity } from '../aws/credentials.ts';
 import { classifyQueueError } from '../aws/classify.ts';
@@ -118,6 +118,15 @@ export async function startLocal(options: LocalOptions): Promise<Local> {
         log.warn('Passed a mapping over: mode Managed needs the controller', {
           mapping: mappingName(mapping),
         });
+      for (const mapping of runnable) {
+        const detail = pauseProblem(mapping.metadata);
+        if (detail !== undefined)
+          log.warn('Found what is probably not meant', {
+            mapping: mappingName(mapping),
+            reason: 'PauseValueUnknown',
+            detail,
+          });
+      }
       // A file that is empty may be half-saved; one whose mappings all went to AWS is meant so.
       if (runnable.length === 0 && (mappings.length === 0 || !applied))
         throw new SluiceError('InvalidSpec', 'there is no EventSourceMapping in Poller mode to run', never);

@@ -8,6 +8,7 @@ import type { EventSourceMapping } from '../api/mapping.ts';
 import { mappingsOf, validateText } from '../api/validate.ts';
 import { compileFilterCriteria } from '../filter/filter-criteria.ts';
 import { SluiceError, never } from '../lib/errors.ts';
+import { permitUrl } from '../targets/url-policy.ts';
 
 export interface Manifests {
   readonly mappings: readonly EventSourceMapping[];
@@ -59,6 +60,12 @@ export async function readManifests(paths: readonly string[], former?: Manifests
 export function patternProblem(pattern: string): string | undefined {
   const result = compileFilterCriteria([pattern]);
   return result.ok ? undefined : result.problems.map(({ error }) => error.message).join('; ');
+}
+
+/** Why a target's URL is refused wherever the mapping runs, or undefined: loopback is allowed to `sluice run`. */
+export function urlProblem(url: string): string | undefined {
+  const verdict = permitUrl(url, 'any', '', { allowLoopback: true });
+  return verdict.kind === 'permitted' ? undefined : verdict.message;
 }
 
 async function filesOf(path: string): Promise<readonly string[]> {

@@ -11,7 +11,7 @@ import { messageOf } from '../lib/errors.ts';
 import { UsageError, exitCodes, type Command, type Io } from './command.ts';
 import { optionsHelp, parseOptions, type Options } from './config.ts';
 import { choiceType, switchType } from './option-types.ts';
-import { patternProblem } from './run-files.ts';
+import { patternProblem, urlProblem } from './run-files.ts';
 
 const options = {
   filename: {
@@ -62,7 +62,7 @@ Examples:
     const documents: Located[] = [];
     for (const source of values.filename) {
       for (const { file, text } of await readSource(source, values.recursive, io)) {
-        const options = { patternProblem, now: Date.now() };
+        const options = { patternProblem, urlProblem, now: Date.now() };
         documents.push(...validateText(text, options).map((document) => ({ ...document, file })));
       }
     }

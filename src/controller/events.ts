@@ -98,6 +98,10 @@ export const kubernetesEvents = {
   Disabled: { type: 'Normal', when: '`Ready` became True for a mapping with `enabled: false`.' },
   PausedReconcile: { type: 'Normal', when: '`sluice.dev/paused: reconcile` was set.' },
   PausedDelivery: { type: 'Normal', when: '`sluice.dev/paused: delivery` was set.' },
+  PauseValueUnknown: {
+    type: 'Warning',
+    when: '`sluice.dev/paused` was set to a value that is not known, and is taken as `delivery`.',
+  },
 } as const satisfies Readonly<
   Partial<Record<Reason, { readonly type: 'Normal' | 'Warning'; readonly when: string }>>
 >;
@@ -167,7 +171,7 @@ function conditionEvent({ type, status, reason, message }: ConditionView): Kuber
   // The table of reasons is where conditions get theirs from.
   const common = { reason: reason as Reason, action: 'Observe', note: message === '' ? reason : message };
   if (type === 'Ready') return status === 'True' ? { type: 'Normal', ...common } : undefined;
-  if (type === 'Paused') return { type: 'Normal', ...common };
+  if (type === 'Paused') return { type: reason === 'PauseValueUnknown' ? 'Warning' : 'Normal', ...common };
   if (type in conditionEvents) return { type: 'Warning', ...common };
   return undefined;
 }

@@ -4,10 +4,10 @@
  * only with the status, and no message that changes by itself, so that equal situations give equal statuses.
  */
 import { isDeepStrictEqual } from 'node:util';
-import type { Condition, ConditionType } from '../api/conditions.ts';
+import type { Condition, ConditionType, Reason } from '../api/conditions.ts';
 import { summarize, type Effective } from '../api/effective.ts';
 import type { EventSourceMapping, EventSourceMappingStatus } from '../api/mapping.ts';
-import { annotations, type PauseScope } from '../api/meta.ts';
+import { annotations, pauseProblem, type PauseScope } from '../api/meta.ts';
 import type { Facts } from './backend.ts';
 import { draftsOf, earlier, type Drafts, type Situation } from './drafts.ts';
 
@@ -80,12 +80,8 @@ export function sameStatus(
 /** Ready is about another time and stays as it was; what Sluice does no more (reconcile, stall) goes. */
 function pausedConditions(input: StatusInput, scope: PauseScope): readonly Condition[] {
   const { mapping } = input;
-  const message =
-    scope === 'reconcile'
-      ? 'Nothing is changed while the annotation is set'
-      : 'No record is taken while the annotation is set';
   const added: Drafts = {
-    Paused: { status: 'True', reason: scope === 'reconcile' ? 'PausedReconcile' : 'PausedDelivery', message },
+    Paused: { status: 'True', ...pauseWords(mapping, scope) },
     ...(earlier(mapping, 'Ready') === undefined
       ? { Ready: { status: 'Unknown', reason: 'Unknown', message: 'Not looked at yet, since it is paused' } }
       : {}),
@@ -93,6 +89,15 @@ function pausedConditions(input: StatusInput, scope: PauseScope): readonly Condi
   const gone: ReadonlySet<string> = new Set(['Reconciling', 'Stalled', 'Paused']);
   const kept = (mapping.status?.conditions ?? []).filter(({ type }) => !gone.has(type));
   return inOrder([...kept, ...conditionsOf(input, added)]);
+}
+
+function pauseWords(mapping: EventSourceMapping, scope: PauseScope): { reason: Reason; message: string } {
+  if (scope === 'reconcile')
+    return { reason: 'PausedReconcile', message: 'Nothing is changed while the annotation is set' };
+  const slip = pauseProblem(mapping.metadata);
+  if (slip !== undefined)
+    return { reason: 'PauseValueUnknown', message: `${slip}: no record is taken while it is set` };
+  return { reason: 'PausedDelivery', message: 'No record is taken while the annotation is set' };
 }
 
 function conditionsOf({ mapping, nowMs }: StatusInput, drafts: Drafts): readonly Condition[] {

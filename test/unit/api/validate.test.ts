@@ -1,5 +1,8 @@
 import { describe, expect, test } from 'vitest';
+import { kinds } from '../../../src/api/crd.ts';
+import { patternWords } from '../../../src/api/pattern-words.ts';
 import { problemText, validateText } from '../../../src/api/validate.ts';
+import { constraintsOf } from '../../support/schema/constraints.ts';
 
 /** Problems of the only document, as `LINE: PATH: MESSAGE`. */
 function problems(text: string, options = {}): readonly string[] {
@@ -76,6 +79,64 @@ describe('a problem', () => {
     const patternProblem = (pattern: string) => (pattern === '{' ? 'it is no JSON' : undefined);
     expect(problems(text, { patternProblem })).toEqual([
       '11: spec.filterCriteria.filters[1].pattern: `spec.filterCriteria.filters[1].pattern` must be a valid filter pattern: it is no JSON (found "{")',
+    ]);
+  });
+
+  test.each([
+    { why: 'a password', url: 'https://user:hunter2@example.com/a' },
+    { why: 'a password that holds what ends a host', url: 'https://user:hun/hunter2@x?y@example.com' },
+    { why: 'a password without the scheme', url: 'user:hunter2@example.com' },
+    { why: 'a token in the query of what is no URL', url: 'ftp://example.com/?token=hunter2' },
+    { why: 'a password under a scheme of no use', url: 'ftp://user:hunter2@example.com' },
+  ])('never shows what may be a secret in a target URL: $why', ({ url }) => {
+    const found = problems(
+      mapping(
+        'mode: Poller',
+        'eventSourceARN: arn:aws:sqs:::orders',
+        `poller: {target: {http: {url: "${url}"}}}`,
+      ),
+    );
+    expect(found).toHaveLength(1);
+    expect(found[0]).toMatch(/^7: spec.poller.target.http.url: .* must be an absolute /);
+    expect(found[0]).not.toContain('hunter2');
+  });
+
+  test.each([
+    { why: 'a value', headers: '{Authorization: {value: "hunter2\\u0007"}}' },
+    { why: 'a value where an object must be', headers: '{Authorization: "Bearer hunter2"}' },
+    { why: 'a text where an object must be', headers: '"Authorization: Bearer hunter2"' },
+  ])('never shows a fixed header: $why', ({ headers }) => {
+    const found = problems(
+      mapping(
+        'mode: Poller',
+        'eventSourceARN: arn:aws:sqs:::orders',
+        `poller: {target: {http: {url: "https://example.com", headers: ${headers}}}}`,
+      ),
+    );
+    expect(found).toHaveLength(1);
+    expect(found[0]).not.toContain('hunter2');
+  });
+
+  test('of a text says in words what it must be, for every pattern of the schemas', () => {
+    for (const kind of kinds) {
+      for (const { node, keyword } of constraintsOf(kind)) {
+        if (keyword === 'pattern') expect(patternWords(node.pattern ?? '')).not.toMatch(/^match /);
+      }
+    }
+    const [found] = problems(mapping(...base.slice(0, 2), 'eventSourceARN: orders'));
+    expect(found).toBe(
+      '7: spec.eventSourceARN: `spec.eventSourceARN` must be an ARN such as arn:aws:sqs:eu-west-1:123456789012:orders; Region and account may be left empty (found "orders")',
+    );
+  });
+
+  test('is a label or annotation that is no text', () => {
+    const text = mapping(...base).replace(
+      'orders}',
+      'orders, labels: {a: 1}, annotations: {sluice.dev/paused: yes}}',
+    );
+    expect(problems(text)).toEqual([
+      '3: metadata.labels.a: `metadata.labels.a` must be a text; put it in quotes (found 1)',
+      '3: metadata.annotations["sluice.dev/paused"]: `metadata.annotations["sluice.dev/paused"]` must be a text; put it in quotes (found true)',
     ]);
   });
 

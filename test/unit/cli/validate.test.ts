@@ -18,6 +18,16 @@ spec:
 const bad = good.replace('mode: Managed', 'mode: Manged').replace('name: orders', 'name: wrong');
 const other = 'apiVersion: v1\nkind: ConfigMap\nmetadata: {name: words}\n';
 
+const polled = (url: string): string => `apiVersion: sluice.dev/v1alpha1
+kind: EventSourceMapping
+metadata:
+  name: orders
+spec:
+  mode: Poller
+  eventSourceARN: arn:aws:sqs:::orders
+  poller: {target: {http: {url: "${url}"}}}
+`;
+
 let folder = '';
 const path = (name: string): string => join(folder, name);
 
@@ -110,6 +120,38 @@ describe('sluice validate', () => {
     const { code, out } = await run(['-f', '-'], filter);
     expect(code).toBe(1);
     expect(out).toContain('spec.filterCriteria.filters[0].pattern: ');
+  });
+
+  test.each([
+    ['http://169.254.169.254/latest/meta-data', 'a link-local or metadata address'],
+    ['http://2852039166/', 'a link-local or metadata address'],
+    ['http://[fd00:ec2::254]/', 'a metadata address'],
+    ['http://[fe80::1]:8080/', 'a link-local address'],
+    ['http://0.0.0.0/', 'an unspecified address'],
+  ])('refuses %s as a target, as the engine does: %s', async (url, why) => {
+    const { code, out } = await run(['-f', '-'], polled(url));
+    expect(code).toBe(1);
+    expect(out).toContain('<stdin>:8: spec.poller.target.http.url: `poller.target.http.url` is ');
+    expect(out).toContain(`which is not allowed: its host is ${why}`);
+  });
+
+  test('takes a loopback target, which is for sluice run', async () => {
+    expect((await run(['-f', '-'], polled('http://127.0.0.1:8080/')))['code']).toBe(0);
+  });
+
+  test('warns of a brake with a value that is not known', async () => {
+    const braked = (value: string) =>
+      good.replace(
+        'name: orders\nspec',
+        `name: orders\n  annotations: {sluice.dev/paused: "${value}"}\nspec`,
+      );
+    const { code, out } = await run(['-f', '-'], braked('yes'));
+    expect(code).toBe(0);
+    expect(out).toContain(
+      '<stdin>:5: warning: metadata.annotations["sluice.dev/paused"]: `sluice.dev/paused` must be reconcile or delivery; found "yes", which is taken as delivery',
+    );
+    for (const value of ['reconcile', 'delivery', 'false', ''])
+      expect((await run(['-f', '-'], braked(value))).out).toContain(' 0 warnings');
   });
 
   test('finds two objects with one name', async () => {

@@ -68,6 +68,11 @@ describe('an Event of Kubernetes', () => {
       recorded: { type: 'Normal', reason: 'PausedDelivery' },
     },
     {
+      why: 'a brake was set with a value that is not known',
+      event: changed({ type: 'Paused', status: 'True', reason: 'PauseValueUnknown', message: 'm' }),
+      recorded: { type: 'Warning', reason: 'PauseValueUnknown', note: 'm' },
+    },
+    {
       why: 'not: the way to readiness',
       event: changed({ type: 'Reconciling', status: 'True', reason: 'Progressing', message: 'm' }),
       recorded: undefined,

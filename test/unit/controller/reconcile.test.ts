@@ -222,15 +222,18 @@ describe('a paused mapping', () => {
     expect(world.conditions()).not.toHaveProperty('Paused');
   });
 
-  it.each(['delivery', 'a slip of the pen'])(
+  it.each([
+    ['delivery', 'PausedDelivery'],
+    ['a slip of the pen', 'PauseValueUnknown'],
+  ])(
     'is switched off at AWS with `%s`, whatever its spec says, and on again afterwards',
-    async (value) => {
+    async (value, reason) => {
       const world = await settled();
       world.store.annotate(key, { 'sluice.dev/paused': value });
       await world.settle();
       expect(world.api.all[0]?.configuration.State).toBe('Disabled');
       expect(world.store.get(key)?.spec.enabled).toBeUndefined();
-      expect(world.conditions()['Paused']).toBe('True PausedDelivery');
+      expect(world.conditions()['Paused']).toBe(`True ${reason}`);
       world.store.annotate(key, {});
       await world.settle();
       expect(world.api.all[0]?.configuration.State).toBe('Enabled');

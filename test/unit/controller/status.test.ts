@@ -102,6 +102,12 @@ describe('conditions', () => {
       conditions: { Ready: 'True Serving', Paused: 'True PausedDelivery' },
     },
     {
+      why: 'paused by a value that is not known: braked, and said so',
+      situation: { kind: 'paused', scope: 'delivery' },
+      mapping: wasReady(aMapping({ metadata: { annotations: { 'sluice.dev/paused': 'yes' } } })),
+      conditions: { Ready: 'True Serving', Paused: 'True PauseValueUnknown' },
+    },
+    {
       why: 'paused while stalled: what Sluice does no more goes',
       situation: { kind: 'paused', scope: 'reconcile' },
       mapping: { ...aMapping(), status: statusIn({ kind: 'stalled', reason: 'InvalidSpec', message: '' }) },
