@@ -2,22 +2,21 @@
  * What the controller knows of the cluster, kept up to date by reflectors, and which mappings a change is about. A
  * change of a class is about all mappings, one of a namespace about those in it; a report or a Lease says which.
  */
-import type { MappingClass } from '../api/class.ts';
 import type { EventSourceMapping } from '../api/mapping.ts';
-import { group, labels, resources, version } from '../api/meta.ts';
+import { labels } from '../api/meta.ts';
 import type { PollerReport } from '../api/report.ts';
 import { FleetIndex } from '../fleet/fleet-view.ts';
 import type { ApiClient } from '../kube/api-client.ts';
 import type { Lease } from '../kube/lease.ts';
 import { LiveMembers } from '../kube/live-members.ts';
-import { eventSourceMappings } from '../kube/mapping-store.ts';
 import type { StoreChange } from '../kube/object-store.ts';
 import { Reflector, type ReflectorEvent } from '../kube/reflector.ts';
 import { pollerReports } from '../kube/report-store.ts';
-import { keyOf, leases, resource, type KubeObject } from '../kube/resource.ts';
+import { keyOf, leases, type KubeObject } from '../kube/resource.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { Random } from '../lib/random.ts';
 import type { ClassSources } from './class-book.ts';
+import { admissionObjects, mappingReflector, type Running, type Scope } from './scope.ts';
 
 export interface ClusterCacheOptions {
   readonly api: ApiClient;
@@ -26,8 +25,7 @@ export interface ClusterCacheOptions {
   readonly observe: (event: ReflectorEvent) => void;
   /** Where Leases and reports are. */
   readonly namespace: string;
-  /** Namespaces of mappings; empty for all. */
-  readonly watchNamespaces: readonly string[];
+  readonly scope: Scope;
   /** Keys of mappings to be looked at. */
   readonly enqueue: (keys: Iterable<string>) => void;
   readonly onUnreadable: (report: string, message: string) => void;
@@ -38,48 +36,30 @@ export interface ClusterCache extends ClassSources {
   readonly fleet: FleetIndex;
   readonly live: LiveMembers;
   readonly stored: Reflector<EventSourceMapping>;
-  readonly reflectors: Readonly<
-    Record<string, Pick<Reflector<KubeObject>, 'run' | 'stalenessMs' | 'synced'>>
-  >;
+  readonly reflectors: Readonly<Record<string, Running>>;
   /** True when everything has been listed once. */
   synced(): Promise<boolean>;
 }
 
 export function clusterCache(options: ClusterCacheOptions): ClusterCache {
-  const { api, clock, random, observe, namespace, watchNamespaces, enqueue, onUnreadable, onGone } = options;
+  const { api, clock, random, observe, namespace, scope, enqueue, onUnreadable, onGone } = options;
   const common = { api, clock, random, observe };
-  const scope = watchNamespaces.length === 0 ? {} : { namespaces: watchNamespaces };
   const keys = (chosen: (mapping: EventSourceMapping) => boolean): readonly string[] =>
     stored.list().filter(chosen).map(keyOf);
 
-  const stored: Reflector<EventSourceMapping> = new Reflector<EventSourceMapping>({
-    ...common,
-    ...scope,
-    resource: eventSourceMappings,
+  const stored: Reflector<EventSourceMapping> = mappingReflector(scope, common, {
     onChange: (change) => {
       enqueue([change.key]);
       if (change.kind === 'updated') return;
       if (change.kind === 'deleted') onGone(change.object);
       // With a quota one that comes or goes changes the lot of its neighbours.
-      if (!classes.list().some(({ spec }) => spec.quotas?.mappings !== undefined)) return;
+      if (!admission.classes().some(({ spec }) => spec.quotas?.mappings !== undefined)) return;
       enqueue(keys(({ metadata }) => metadata.namespace === change.object.metadata.namespace));
     },
   });
-  const classes = new Reflector<MappingClass>({
-    ...common,
-    resource: resource({ group, version, ...resources.class }),
-    onChange: () => enqueue(keys(() => true)),
-  });
-  const namespaces = new Reflector<KubeObject>({
-    ...common,
-    resource: resource({
-      group: '',
-      version: 'v1',
-      plural: 'namespaces',
-      kind: 'Namespace',
-      namespaced: false,
-    }),
-    onChange: (change) => {
+  const admission = admissionObjects(scope, common, {
+    classChange: () => enqueue(keys(() => true)),
+    namespaceChange: (change) => {
       if (change.kind === 'updated' && sameLabels(change.previous, change.object)) return;
       enqueue(keys(({ metadata }) => metadata.namespace === change.object.metadata.name));
     },
@@ -110,8 +90,7 @@ export function clusterCache(options: ClusterCacheOptions): ClusterCache {
   });
   const reflectors = {
     eventsourcemappings: stored,
-    mappingclasses: classes,
-    namespaces,
+    ...admission.reflectors,
     pollerreports: reports,
     leases: members,
   };
@@ -121,8 +100,8 @@ export function clusterCache(options: ClusterCacheOptions): ClusterCache {
     live,
     reflectors,
     mappings: () => stored.list(),
-    classes: () => classes.list(),
-    namespaceLabels: (name) => namespaces.get(undefined, name)?.metadata.labels ?? {},
+    classes: admission.classes,
+    namespaceLabels: admission.namespaceLabels,
     synced: async () =>
       (await Promise.all(Object.values(reflectors).map(({ synced }) => synced))).every(Boolean),
   };

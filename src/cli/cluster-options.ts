@@ -1,7 +1,7 @@
 /** The options that every process in a cluster has. */
 import { z } from 'zod';
 import type { Options } from './config.ts';
-import { addressType, listType, objectNameType } from './option-types.ts';
+import { addressType, namespacesType, objectNameType } from './option-types.ts';
 
 export const clusterOptions = {
   'cluster-id': {
@@ -15,10 +15,15 @@ export const clusterOptions = {
     help: 'Namespace of Leases and reports. Default: that of the kubeconfig context or of the pod.',
   },
   'watch-namespaces': {
-    type: listType,
+    type: namespacesType,
     value: 'LIST',
     multiple: true,
-    help: 'Serve mappings of these namespaces only. Default: all.',
+    help: 'Serve mappings of these namespaces only: `a,b`. One that may not be read is asked for again. Default: all.',
+  },
+  'classes-file': {
+    type: z.string().min(1).optional(),
+    value: 'FILE',
+    help: 'Read MappingClasses from this YAML file at the start instead of from the API server. With `--watch-namespaces` no right in the whole cluster is needed, and classes must list `namespaces`.',
   },
   kubeconfig: {
     type: z.string().optional(),

@@ -26,7 +26,7 @@ import { anySignal, TaskGroup } from '../lib/lifecycle.ts';
 import { createLog } from '../telemetry/log.ts';
 import { Metrics } from '../telemetry/metrics.ts';
 import { narrateController } from '../telemetry/narrate-controller.ts';
-import { exportWorkQueue, narrateKube } from '../telemetry/narrate-kube.ts';
+import { exportReflectors, exportWorkQueue, narrateKube } from '../telemetry/narrate-kube.ts';
 import { classBook } from './class-book.ts';
 import { clusterCache } from './cluster-cache.ts';
 import { exitCodes, UsageError, type Command, type Io } from './command.ts';
@@ -36,6 +36,7 @@ import { awsFromEnv } from './engine.ts';
 import { managedBackend } from './managed.ts';
 import { ReconcileLoop } from './reconcile-loop.ts';
 import { patternProblem } from './run-files.ts';
+import { readScope } from './scope.ts';
 import { sluiceVersion } from './version.ts';
 
 export const controllerCommand: Command = {
@@ -66,6 +67,7 @@ async function runController(argv: readonly string[], io: Io): Promise<number> {
     renewDeadlineMs: values['renew-deadline-seconds'] * 1000,
     retryPeriodMs: values['retry-period-seconds'] * 1000,
   };
+  const scope = await readScope(values);
   const version = sluiceVersion();
   const clock = systemClock;
   const random = Math.random;
@@ -136,7 +138,7 @@ async function runController(argv: readonly string[], io: Io): Promise<number> {
     random,
     observe: kube.reflector,
     namespace,
-    watchNamespaces: values['watch-namespaces'],
+    scope,
     enqueue,
     onUnreadable: (name, message) => log.warn('Could not read a report', { report: name, detail: message }),
     onGone: (mapping) => {
@@ -151,11 +153,7 @@ async function runController(argv: readonly string[], io: Io): Promise<number> {
     for (const [pool, members] of Map.groupBy(cache.live.list(), (member) => member.pool))
       set({ pool }, members.length);
   });
-  metrics.onCollect('sluice_reflector_last_contact_seconds', (set) => {
-    for (const [name, reflector] of Object.entries(cache.reflectors)) {
-      set({ resource: name }, Math.max(0, reflector.stalenessMs / 1000));
-    }
-  });
+  exportReflectors(metrics, cache.reflectors);
 
   await using clients = new AwsClients({
     version,

@@ -59,12 +59,15 @@ export function engineSettings(values: Values<typeof engineOptions>): {
 export function awsFromEnv(env: Readonly<Record<string, string | undefined>>): {
   readonly region: string | undefined;
   readonly endpoints: AwsEndpoints;
+  /** The profile that the chain of credentials is told to take. */
+  readonly profile: string | undefined;
   /** Requests have to go through a proxy. */
   readonly proxied: boolean;
 } {
   return {
     region: env['AWS_REGION'] ?? env['AWS_DEFAULT_REGION'],
     endpoints: endpointsFromEnv(env),
+    profile: env['AWS_PROFILE'] === '' ? undefined : env['AWS_PROFILE'],
     proxied: ['HTTPS_PROXY', 'https_proxy'].some((name) => (env[name] ?? '') !== ''),
   };
 }
@@ -127,6 +130,7 @@ export function createEngine(options: EngineOptions): Engine {
     clock,
     region: options.aws.region,
     endpoints: options.aws.endpoints,
+    profile: options.aws.profile,
     pollClient: pollClientOf(options),
     observe: (call) => metrics.inc('sluice_aws_requests_total', { ...call }),
   });

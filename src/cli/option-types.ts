@@ -54,6 +54,14 @@ export const listType = z
       .filter((word) => word !== ''),
   );
 
+const namespaceName = /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/;
+
+/** Names of namespaces, as a list. */
+export const namespacesType = listType.refine(
+  (names) => names.every((name) => namespaceName.test(name)),
+  'must be names of namespaces: lower-case letters, digits and `-`, at most 63',
+);
+
 /** Where to listen, with a default. */
 export function addressType(initial: string): z.ZodType<string> {
   return z

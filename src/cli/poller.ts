@@ -5,8 +5,7 @@
 import { hostname } from 'node:os';
 import { z } from 'zod';
 import type { EventSourceMapping } from '../api/mapping.ts';
-import { group, labels, resources, version as apiVersionName, type OwnerReference } from '../api/meta.ts';
-import type { MappingClass } from '../api/class.ts';
+import { labels, type OwnerReference } from '../api/meta.ts';
 import { workOf } from '../fleet/admission.ts';
 import { buildReport } from '../fleet/report.ts';
 import { Reporter } from '../fleet/reporter.ts';
@@ -19,7 +18,7 @@ import { LiveMembers } from '../kube/live-members.ts';
 import { MemberLease } from '../kube/member-lease.ts';
 import { Reflector } from '../kube/reflector.ts';
 import { kubeReportStore } from '../kube/report-store.ts';
-import { leases, resource, type KubeObject } from '../kube/resource.ts';
+import { leases } from '../kube/resource.ts';
 import { kubeSecretReader } from '../kube/secret-reader.ts';
 import { KubeServiceFollower } from '../kube/service-follower.ts';
 import { systemClock } from '../lib/clock.ts';
@@ -27,12 +26,13 @@ import { messageOf } from '../lib/errors.ts';
 import { TaskGroup } from '../lib/lifecycle.ts';
 import { createLog } from '../telemetry/log.ts';
 import { Metrics } from '../telemetry/metrics.ts';
-import { narrateKube } from '../telemetry/narrate-kube.ts';
+import { exportReflectors, narrateKube } from '../telemetry/narrate-kube.ts';
 import { clusterOptions } from './cluster-options.ts';
 import { exitCodes, type Command, type Io } from './command.ts';
 import { commonOptions, optionsHelp, parseOptions, type Options } from './config.ts';
 import { integerType, ipType, objectName, objectNameType } from './option-types.ts';
 import { awsFromEnv, createEngine, engineOptions, engineSettings } from './engine.ts';
+import { admissionObjects, mappingReflector, readScope, type Running } from './scope.ts';
 import { sluiceVersion } from './version.ts';
 
 const options = {
@@ -94,12 +94,9 @@ ${optionsHelp(options)}`,
   run: runPoller,
 };
 
-interface Namespace extends KubeObject {
-  readonly metadata: KubeObject['metadata'];
-}
-
 async function runPoller(argv: readonly string[], io: Io): Promise<number> {
   const { values } = await parseOptions(options, argv, io.env);
+  const scope = await readScope(values);
   const version = sluiceVersion();
   const clock = systemClock;
   const random = Math.random;
@@ -149,31 +146,15 @@ async function runPoller(argv: readonly string[], io: Io): Promise<number> {
     onChange: () => reporter?.touch(),
   });
 
-  const scope = values['watch-namespaces'].length === 0 ? {} : { namespaces: values['watch-namespaces'] };
   const common = { api, clock, random, observe: kube.reflector };
   let recompute = (): void => undefined;
-  const mappings = new Reflector<EventSourceMapping>({
-    ...common,
-    ...scope,
-    resource: resource({ group, version: apiVersionName, ...resources.mapping }),
+  const mappings = mappingReflector(scope, common, {
     transform: withoutStatus,
     onChange: () => recompute(),
   });
-  const classes = new Reflector<MappingClass & KubeObject>({
-    ...common,
-    resource: resource({ group, version: apiVersionName, ...resources.class }),
-    onChange: () => recompute(),
-  });
-  const namespaces = new Reflector<Namespace>({
-    ...common,
-    resource: resource({
-      group: '',
-      version: 'v1',
-      plural: 'namespaces',
-      kind: 'Namespace',
-      namespaced: false,
-    }),
-    onChange: () => recompute(),
+  const admission = admissionObjects(scope, common, {
+    classChange: () => recompute(),
+    namespaceChange: () => recompute(),
   });
   const members: Reflector<Lease> = new Reflector<Lease>({
     ...common,
@@ -187,14 +168,14 @@ async function runPoller(argv: readonly string[], io: Io): Promise<number> {
     lastContactMs: () => members.lastContactMs,
     onChange: () => recompute(),
   });
-  const reflectors = { eventsourcemappings: mappings, mappingclasses: classes, namespaces, leases: members };
+  const reflectors: Readonly<Record<string, Running>> = {
+    eventsourcemappings: mappings,
+    ...admission.reflectors,
+    leases: members,
+  };
   for (const reflector of Object.values(reflectors)) tasks.run(() => reflector.run(background.signal));
   tasks.run(() => live.run(background.signal));
-  metrics.onCollect('sluice_reflector_last_contact_seconds', (set) => {
-    for (const [name, reflector] of Object.entries(reflectors)) {
-      set({ resource: name }, Math.max(0, (clock.monotonic() - reflector.lastContactMs) / 1000));
-    }
-  });
+  exportReflectors(metrics, reflectors);
 
   const lease = new MemberLease({
     lease: leaseAccess(api, namespace, `sluice-poller-${member}`.slice(0, 253), 4000),
@@ -254,8 +235,8 @@ async function runPoller(argv: readonly string[], io: Io): Promise<number> {
         pool,
         liveMembers: [...new Set([member, ...live.list().map(({ identity }) => identity)])],
         mappings: mappings.list(),
-        classes: classes.list(),
-        namespaceLabels: (name) => namespaces.get(undefined, name)?.metadata.labels ?? {},
+        classes: admission.classes(),
+        namespaceLabels: admission.namespaceLabels,
         running: new Map(engine.standings().map(({ work }) => [workKey(work), work])),
       });
     let pending = false;

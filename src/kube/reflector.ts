@@ -46,6 +46,10 @@ export type ReflectorEvent = { readonly resource: string; readonly namespace: st
     }
   /** A watch said nothing for too long and is opened again. */
   | { readonly kind: 'silent'; readonly afterMs: number }
+  /** A namespace may not be read (`skipForbidden`); told once, while it is asked again and again. */
+  | { readonly kind: 'forbidden'; readonly message: string }
+  /** It may be read after all. */
+  | { readonly kind: 'permitted' }
   /** A handler threw; the store is right all the same. */
   | { readonly kind: 'handlerFailed'; readonly message: string }
 );
@@ -60,6 +64,11 @@ export interface ReflectorOptions<T extends KubeObject> {
   readonly random: Random;
   /** Default: all namespaces. Each has its own list and watch. */
   readonly namespaces?: readonly string[];
+  /**
+   * A namespace that may not be read holds up nobody: `synced` does without it, and it is asked again, in the end about
+   * twice a minute, until a Role lets this process in. When none may be read, nothing is synced. Default false.
+   */
+  readonly skipForbidden?: boolean;
   readonly labelSelector?: string;
   readonly fieldSelector?: string;
   /** What is kept of an object; default: all but `metadata.managedFields`. It must keep the rest of the metadata. */
@@ -74,6 +83,8 @@ const SILENCE_MS = 40_000;
 const MAX_RETRY_AFTER_MS = 120_000;
 /** Small enough that an event is here within 5 s after an outage of any length. */
 const BACKOFF: BackoffPolicy = { initialMs: 400, factor: 2, maxMs: 4000, jitter: 0.5 };
+/** Rights are given by people: one namespace of a hundred without a Role must not cost a hundred requests a minute. */
+const FORBIDDEN_BACKOFF: BackoffPolicy = { ...BACKOFF, maxMs: 30_000 };
 /** A watch that ends sooner without a word is counted as a failure, or a broken server would be asked in a loop. */
 const SHORTEST_WATCH_MS = 1000;
 
@@ -84,6 +95,8 @@ interface Scope<T extends KubeObject> {
   resourceVersion: string | undefined;
   listCause: ListCause;
   listed: boolean;
+  /** The last answer was that it may not be read. */
+  forbidden: boolean;
   /** The last watch was silent: see the opening comment. */
   quiet: boolean;
   /** Failures since the last sign of life. */
@@ -96,7 +109,10 @@ export class Reflector<T extends KubeObject> {
   readonly #options: ReflectorOptions<T>;
   readonly #scopes: readonly Scope<T>[];
   readonly #synced = Promise.withResolvers<boolean>();
-  /** True when the first list of every scope is in the store; false when the reflector was stopped before. */
+  /**
+   * True when the first list of every scope is in the store, but for those that `skipForbidden` passes over; false when
+   * the reflector was stopped before.
+   */
   readonly synced: Promise<boolean> = this.#synced.promise;
 
   constructor(options: ReflectorOptions<T>) {
@@ -108,6 +124,7 @@ export class Reflector<T extends KubeObject> {
       resourceVersion: undefined,
       listCause: 'start',
       listed: false,
+      forbidden: false,
       quiet: false,
       failures: 0,
       contactMs: options.clock.monotonic(),
@@ -141,7 +158,16 @@ export class Reflector<T extends KubeObject> {
 
   /** Monotonic time at which the scope that has been without word for longest last heard from the API server. */
   get lastContactMs(): number {
-    return Math.min(this.#options.clock.monotonic(), ...this.#scopes.map((scope) => scope.contactMs));
+    // Of a namespace that was never let in there is no copy that could be old.
+    const known = this.#scopes.filter((scope) => scope.listed || !scope.forbidden);
+    return Math.min(this.#options.clock.monotonic(), ...known.map((scope) => scope.contactMs));
+  }
+
+  /** Namespaces that may not be read now; only with `skipForbidden`. */
+  get forbidden(): readonly string[] {
+    return this.#scopes.flatMap(({ forbidden, namespace }) =>
+      forbidden && namespace !== undefined ? [namespace] : [],
+    );
   }
 
   /** How old the copy may be, in milliseconds: 0 to 40,000 when all is well. */
@@ -169,19 +195,23 @@ export class Reflector<T extends KubeObject> {
       scope.listCause = expired ? 'expired' : 'malformed';
     }
     scope.failures++;
+    const forbidden = this.#options.skipForbidden === true && isKubeError(error, 'Forbidden');
     const askedMs = isKubeError(error) ? Math.min(error.retryAfterMs ?? 0, MAX_RETRY_AFTER_MS) : 0;
     // An old version is no failure of the server: the first time, the list follows at once.
-    const ownMs = expired && scope.failures === 1 ? 0 : backoffMs(BACKOFF, scope.failures, random);
+    const policy = forbidden ? FORBIDDEN_BACKOFF : BACKOFF;
+    const ownMs = expired && scope.failures === 1 ? 0 : backoffMs(policy, scope.failures, random);
     // Those who were sent away together must not come back together.
     const delayMs = askedMs > ownMs ? askedMs + random() * 500 : ownMs;
-    this.#options.observe?.({
-      kind: 'failed',
-      resource: this.#options.resource.plural,
-      namespace: scope.namespace,
-      reason: isKubeError(error) ? error.reason : 'InternalError',
-      message: messageOf(error),
-      delayMs,
-    });
+    if (forbidden) this.#forbid(scope, messageOf(error));
+    else
+      this.#options.observe?.({
+        kind: 'failed',
+        resource: this.#options.resource.plural,
+        namespace: scope.namespace,
+        reason: isKubeError(error) ? error.reason : 'InternalError',
+        message: messageOf(error),
+        delayMs,
+      });
     if (delayMs > 0) await clock.sleep(delayMs, signal);
   }
 
@@ -195,6 +225,7 @@ export class Reflector<T extends KubeObject> {
       onPage: () => this.#contact(scope),
     });
     scope.resourceVersion = resourceVersion;
+    this.#permit(scope);
     scope.store.replace(objects);
     this.#options.observe?.({
       kind: 'listed',
@@ -205,7 +236,29 @@ export class Reflector<T extends KubeObject> {
       durationMs: clock.monotonic() - startedMs,
     });
     scope.listed = true;
-    if (this.#scopes.every((each) => each.listed)) this.#synced.resolve(true);
+    this.#settle();
+  }
+
+  /** What is known of it is kept, as while the API server is away. */
+  #forbid(scope: Scope<T>, message: string): void {
+    if (scope.forbidden) return;
+    scope.forbidden = true;
+    const { plural } = this.#options.resource;
+    this.#options.observe?.({ kind: 'forbidden', resource: plural, namespace: scope.namespace, message });
+    this.#settle();
+  }
+
+  #permit(scope: Scope<T>): void {
+    if (!scope.forbidden) return;
+    scope.forbidden = false;
+    scope.failures = 0;
+    const { plural } = this.#options.resource;
+    this.#options.observe?.({ kind: 'permitted', resource: plural, namespace: scope.namespace });
+  }
+
+  #settle(): void {
+    const settled = this.#scopes.every(({ listed, forbidden }) => listed || forbidden);
+    if (settled && this.#scopes.some(({ listed }) => listed)) this.#synced.resolve(true);
   }
 
   async #watch(scope: Scope<T>, resourceVersion: string, signal: AbortSignal): Promise<void> {
@@ -233,6 +286,7 @@ export class Reflector<T extends KubeObject> {
       });
       heardMs = clock.monotonic();
       this.#contact(scope);
+      this.#permit(scope);
       for await (const line of lines) {
         this.#take(scope, line);
         heardMs = clock.monotonic();

@@ -174,6 +174,11 @@ export const definitions = {
     help: 'Seconds since the API server was last heard of, by resource.',
     labels: ['resource'],
   },
+  sluice_reflector_forbidden: {
+    kind: 'gauge',
+    help: 'Always 1: the process may not read this resource in a namespace that it is to watch.',
+    labels: ['resource', 'namespace'],
+  },
   sluice_members: { kind: 'gauge', help: 'Live pollers by pool.', labels: ['pool'] },
   sluice_aws_requests_total: {
     kind: 'counter',

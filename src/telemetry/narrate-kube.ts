@@ -5,7 +5,8 @@
 import type { RequestEvent } from '../kube/calls.ts';
 import type { LeaderElectionEvent } from '../kube/leader-election.ts';
 import type { MemberLeaseEvent } from '../kube/member-lease.ts';
-import type { ReflectorEvent } from '../kube/reflector.ts';
+import type { Reflector, ReflectorEvent } from '../kube/reflector.ts';
+import type { KubeObject } from '../kube/resource.ts';
 import type { WorkQueueEvent, WorkQueueSnapshot } from '../kube/workqueue.ts';
 import type { Log } from './log.ts';
 import type { Metrics } from './metrics.ts';
@@ -46,6 +47,15 @@ export function narrateKube(deps: { readonly metrics: Metrics; readonly log: Log
           return;
         case 'silent':
           log.debug('Opened a silent watch again', { ...facts, afterMs: event.afterMs });
+          return;
+        case 'forbidden':
+          log.warn('May not read a watched namespace: a Role must allow list and watch', {
+            ...facts,
+            detail: event.message,
+          });
+          return;
+        case 'permitted':
+          log.info('May read a watched namespace now', facts);
           return;
         case 'handlerFailed':
           log.error('A handler of changes failed', { ...facts, detail: event.message });
@@ -125,4 +135,19 @@ export function exportWorkQueue(metrics: Metrics, name: string, snapshot: () => 
   metrics.onCollect('workqueue_longest_running_processor_seconds', (set) =>
     set(labels, snapshot().longestRunningMs / 1000),
   );
+}
+
+/** Reads the gauges of reflectors, by the name of their resource, at each scrape. */
+export function exportReflectors(
+  metrics: Metrics,
+  reflectors: Readonly<Record<string, Pick<Reflector<KubeObject>, 'stalenessMs' | 'forbidden'>>>,
+): void {
+  const entries = Object.entries(reflectors);
+  metrics.onCollect('sluice_reflector_last_contact_seconds', (set) => {
+    for (const [resource, { stalenessMs }] of entries) set({ resource }, Math.max(0, stalenessMs / 1000));
+  });
+  metrics.onCollect('sluice_reflector_forbidden', (set) => {
+    for (const [resource, { forbidden }] of entries)
+      for (const namespace of forbidden) set({ resource, namespace }, 1);
+  });
 }

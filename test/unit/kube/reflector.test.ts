@@ -343,6 +343,104 @@ describe('after a failure', () => {
   });
 });
 
+describe('namespaces that may not be read', () => {
+  const scoped = { namespaces: ['open', 'closed'], skipForbidden: true };
+  let closed: Set<string>;
+  beforeEach(() => {
+    closed = new Set([items.collection('closed')]);
+    api.before = ({ verb, path }) => {
+      const reads = verb === 'list' || verb === 'watch';
+      if (reads && closed.has(path)) throw fail('Forbidden', 403, 'no Role');
+    };
+  });
+  const told = (): readonly string[] =>
+    events.flatMap(({ kind, namespace }) =>
+      kind === 'listed' || kind === 'silent' ? [] : [`${kind} ${namespace}`],
+    );
+
+  it('do not hold up the others', async () => {
+    await create('a', 'open');
+    await start(scoped);
+    expect(await reflector.synced).toBe(true);
+    await create('b', 'open');
+    await clock.settle();
+    expect(names()).toEqual(['a', 'b']);
+    expect(reflector.forbidden).toEqual(['closed']);
+  });
+
+  it('are told once, asked at growing intervals, and read as soon as a Role allows it', async () => {
+    await create('late', 'closed');
+    await start(scoped);
+    await clock.advance(600_000);
+    expect(told()).toEqual(['forbidden closed']);
+    const asked = requests('list').filter(({ path }) => path === items.collection('closed')).length;
+    expect(asked).toBeGreaterThan(20);
+    expect(asked).toBeLessThan(60);
+    closed.clear();
+    await clock.advance(30_000);
+    expect(names()).toEqual(['late']);
+    expect(reflector.forbidden).toEqual([]);
+    expect(told()).toEqual(['forbidden closed', 'permitted closed']);
+  });
+
+  it('make the copy of the others no older', async () => {
+    await start(scoped);
+    await clock.advance(600_000);
+    expect(reflector.stalenessMs).toBeLessThan(45_000);
+  });
+
+  it('keep what is known of them when the Role is withdrawn', async () => {
+    closed.clear();
+    await create('known', 'closed');
+    await start(scoped);
+    closed.add(items.collection('closed'));
+    api.breakWatches();
+    await clock.advance(60_000);
+    expect(names()).toEqual(['known']);
+    expect(changes).toEqual(['added closed/known']);
+    expect(told()).toContain('forbidden closed');
+    expect(reflector.stalenessMs).toBeGreaterThan(50_000);
+    closed.clear();
+    await create('more', 'closed');
+    await clock.advance(30_000);
+    expect(names()).toEqual(['known', 'more']);
+    expect(reflector.forbidden).toEqual([]);
+  });
+
+  it('leave nothing synced when there are no others', async () => {
+    closed.add(items.collection('open'));
+    await start(scoped);
+    let synced = false;
+    void reflector.synced.then((value) => (synced = value));
+    await clock.advance(60_000);
+    expect(synced).toBe(false);
+    closed.delete(items.collection('closed'));
+    await clock.advance(30_000);
+    expect(synced).toBe(true);
+  });
+
+  it('are waited for where every one of them is needed', async () => {
+    await start({ ...scoped, skipForbidden: false });
+    let synced = false;
+    void reflector.synced.then((value) => (synced = value));
+    await clock.advance(60_000);
+    expect(synced).toBe(false);
+    expect(reflector.forbidden).toEqual([]);
+    expect(told()).toContain('failed closed');
+  });
+
+  it('do not take an answer that never came for one that refuses', async () => {
+    api.before = ({ path }) => {
+      if (path === items.collection('closed')) throw fail('ConnectionFailed', 0, 'no answer');
+    };
+    await start(scoped);
+    let synced = false;
+    void reflector.synced.then((value) => (synced = value));
+    await clock.advance(60_000);
+    expect(synced).toBe(false);
+  });
+});
+
 describe('silence', () => {
   it('notices a half-open connection within 45 s and loses nothing', async () => {
     await start();

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { exportWorkQueue, narrateKube } from '../../../src/telemetry/narrate-kube.ts';
+import { exportReflectors, exportWorkQueue, narrateKube } from '../../../src/telemetry/narrate-kube.ts';
 import { Metrics } from '../../../src/telemetry/metrics.ts';
 import { keptLog, seriesOf } from '../../support/lines.ts';
 
@@ -35,6 +35,16 @@ const rows: readonly {
     why: 'a silent watch',
     tell: ({ reflector }) => reflector({ ...scope, kind: 'silent', afterMs: 40_000 }),
     said: 'debug Opened a silent watch again',
+  },
+  {
+    why: 'a namespace without a Role',
+    tell: ({ reflector }) => reflector({ ...scope, kind: 'forbidden', message: 'm' }),
+    said: 'warn May not read a watched namespace: a Role must allow list and watch',
+  },
+  {
+    why: 'a Role that came later',
+    tell: ({ reflector }) => reflector({ ...scope, kind: 'permitted' }),
+    said: 'info May read a watched namespace now',
   },
   {
     why: 'a handler that threw',
@@ -103,4 +113,19 @@ test('the gauges of a queue are read at each scrape', async () => {
   ]);
   depth = 0;
   expect(await gauges()).toContain('workqueue_depth{name="q"} 0');
+});
+
+test('reflectors are read at each scrape, forbidden namespaces only while they are', async () => {
+  const metrics = new Metrics({ processMetrics: false });
+  const reflector = { stalenessMs: 1500, forbidden: ['a', 'b'] };
+  exportReflectors(metrics, { leases: reflector });
+  expect(await seriesOf(metrics)).toEqual([
+    'sluice_reflector_forbidden{resource="leases",namespace="a"} 1',
+    'sluice_reflector_forbidden{resource="leases",namespace="b"} 1',
+    'sluice_reflector_last_contact_seconds{resource="leases"} 1.5',
+  ]);
+  reflector.forbidden = ['b'];
+  expect((await seriesOf(metrics)).filter((line) => line.includes('forbidden'))).toEqual([
+    'sluice_reflector_forbidden{resource="leases",namespace="b"} 1',
+  ]);
 });
