@@ -32,6 +32,8 @@ export interface AwsClientsOptions {
   /** Region of those that name none (`AWS_REGION`). */
   readonly region?: string | undefined;
   readonly endpoints?: AwsEndpoints | undefined;
+  /** Profile that the environment names (`AWS_PROFILE`), for messages. */
+  readonly profile?: string | undefined;
   /** Instead of the SDK's default chain. */
   readonly credentials?: CredentialsProvider | undefined;
   /**
@@ -95,7 +97,7 @@ export class AwsClients implements AsyncDisposable {
 
   constructor(options: AwsClientsOptions) {
     this.#options = options;
-    this.#base = options.credentials ?? defaultCredentials(options.clock);
+    this.#base = options.credentials ?? defaultCredentials(options.clock, options.profile);
   }
 
   get clock(): Clock {

@@ -66,15 +66,20 @@ export interface StsPlace {
   readonly endpoint?: string | undefined;
 }
 
-/** The SDK's default chain: environment, shared files, IRSA, Pod Identity, instance metadata. */
-export function defaultCredentials(clock: Clock): CredentialsProvider {
+/**
+ * The SDK's default chain: environment, shared files, IRSA, Pod Identity, instance metadata. `profile` is the one that
+ * the environment names (`AWS_PROFILE`), for messages: the chain finds it by itself, and passes the keys of the
+ * environment over for it.
+ */
+export function defaultCredentials(clock: Clock, profile?: string): CredentialsProvider {
   return remembered(clock, fromNodeProviderChain({}), (error) => {
     const facts = factsOf(error);
+    const where = profile === undefined ? '' : `, looked for in the profile ${profile} of AWS_PROFILE`;
     // IRSA assumes the pod's role within the chain.
     const assumes = /AssumeRole|web ?identity/i.test(facts.detail);
     return new SluiceError(
       assumes ? 'AssumeRoleFailed' : 'AwsCredentialsMissing',
-      `AWS credentials of this process: ${clean(facts.detail)}`,
+      `AWS credentials of this process${where}: ${clean(facts.detail)}`,
       backoff,
     );
   });

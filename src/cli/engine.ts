@@ -60,7 +60,7 @@ export function awsFromEnv(env: Readonly<Record<string, string | undefined>>): {
   readonly region: string | undefined;
   readonly endpoints: AwsEndpoints;
   /** The profile that the chain of credentials is told to take. */
-  readonly profile: string | undefined;
+  readonly profile?: string | undefined;
   /** Requests have to go through a proxy. */
   readonly proxied: boolean;
 } {

@@ -96,6 +96,26 @@ describe('the environment', () => {
     expect(sink.requests[0]?.body).toContain(`"eventSourceARN":"${queue.arn}"`);
   });
 
+  it('with a profile that is not there leaves the queue alone and says which was looked for', async () => {
+    const queue = await createQueue(aws);
+    await using sink = await startHttpSink();
+    await queue.send(['untouched']);
+    await using run = startRun(mapping(queue, sink), {
+      env: {
+        ...awsEnvironment(aws),
+        AWS_PROFILE: 'prod-eu',
+        AWS_CONFIG_FILE: '/dev/null',
+        AWS_SHARED_CREDENTIALS_FILE: '/dev/null',
+        AWS_EC2_METADATA_DISABLED: 'true',
+      },
+    });
+    const { detail } = await run.sluice.logged('Could not read the source', {
+      reason: 'AwsCredentialsMissing',
+    });
+    expect(detail).toContain('looked for in the profile prod-eu of AWS_PROFILE');
+    expect(sink.requests).toEqual([]);
+  });
+
   it('with an endpoint that is no URL ends the start', async () => {
     using folder = tempFolder();
     const queue = await createQueue(aws);
