@@ -13,12 +13,15 @@ import process from 'node:process';
 import { runChecks } from './check.mjs';
 import { root, runScript, setup, SetupError } from './setup.mjs';
 
-/** `needs`: without it the tier cannot run. `uses`: without it the tests on it skip themselves. */
+/**
+ * `needs`: without it the tier cannot run. `uses`: without it the tests on it skip themselves. `together`: the tests
+ * mostly wait, so such tiers share one run, in which one works while the other waits.
+ */
 const tiers = [
   { name: 'unit', needs: [], uses: [] },
   { name: 'contract', needs: [], uses: ['elasticmq', 'ministack', 'localemu'] },
-  { name: 'cluster', needs: ['control-plane'], uses: [] },
-  { name: 'system', needs: ['control-plane'], uses: ['elasticmq', 'ministack', 'localemu'] },
+  { name: 'cluster', needs: ['control-plane'], uses: [], together: true },
+  { name: 'system', needs: ['control-plane'], uses: ['elasticmq', 'ministack', 'localemu'], together: true },
 ];
 /** `scripts/prepare.mjs` ends with this when the machine lacks a tool. */
 const MISSING_TOOL = 3;
@@ -42,7 +45,8 @@ await runScript(async () => {
   const servers = startPreparing(options.tiers);
   try {
     if (options.check) results.push({ name: 'check', skipped: 0, ...(await timed(() => runChecks(node))) });
-    for (const tier of options.tiers) results.push(await runTier(node, tier, servers, options.filters));
+    for (const run of runsOf(options.tiers))
+      results.push(...(await runTiers(node, run, servers, options.filters)));
   } finally {
     for (const server of servers.values()) server.stop();
   }
@@ -102,27 +106,46 @@ function prepare(name) {
   return server;
 }
 
-async function runTier(node, tier, servers, filters) {
-  const needed = [...tier.needs, ...tier.uses].map((name) => servers.get(name));
-  const waiting = needed.filter((server) => server.state === 'preparing');
-  if (waiting.length > 0) console.log(`Waiting for ${waiting.map((server) => server.name).join(', ')} …`);
-  await Promise.all(needed.map((server) => server.done));
-  const absent = needed.filter((server) => server.state !== 'ready').map((server) => server.name);
-  if (absent.some((name) => tier.needs.includes(name))) {
-    console.log(`Tier ${tier.name} cannot run without ${absent.join(', ')}`);
-    return { name: tier.name, passed: 0, failed: 0, skipped: 1, ms: 0 };
-  }
-  console.log(`\nTier ${tier.name}`);
-  const counts = await timed(() => runVitest(node, tier.name, absent, filters));
-  return { name: tier.name, ...counts };
+/** Tiers in the order in which they run; those that run together in one list. */
+function runsOf(chosen) {
+  const together = chosen.filter((tier) => tier.together);
+  const alone = chosen.filter((tier) => !tier.together).map((tier) => [tier]);
+  return together.length > 0 ? [...alone, together] : alone;
 }
 
-async function runVitest(node, name, absent, filters) {
+async function runTiers(node, run, servers, filters) {
+  const needed = run.flatMap((tier) => [...tier.needs, ...tier.uses]).map((name) => servers.get(name));
+  const waiting = new Set(
+    needed.filter((server) => server.state === 'preparing').map((server) => server.name),
+  );
+  if (waiting.size > 0) console.log(`Waiting for ${[...waiting].join(', ')} …`);
+  await Promise.all(needed.map((server) => server.done));
+  const absent = [...servers.values()]
+    .filter((server) => server.state !== 'ready')
+    .map((server) => server.name);
+  const results = [];
+  const able = [];
+  for (const tier of run) {
+    const lacks = tier.needs.filter((name) => absent.includes(name));
+    if (lacks.length === 0) able.push(tier.name);
+    else {
+      console.log(`Tier ${tier.name} cannot run without ${lacks.join(', ')}`);
+      results.push({ name: tier.name, passed: 0, failed: 0, skipped: 1, ms: 0 });
+    }
+  }
+  if (able.length === 0) return results;
+  console.log(`\nTier ${able.join(' and ')}`);
+  const startMs = Date.now();
+  const counts = await runVitest(node, able, absent, filters);
+  return [...results, ...counts.map((tier) => ({ ...tier, ms: Date.now() - startMs }))];
+}
+
+async function runVitest(node, names, absent, filters) {
   const report = path.join(fs.mkdtempSync(path.join(os.tmpdir(), 'sluice-test-')), 'report.json');
   const args = [
     path.join(root, 'node_modules', 'vitest', 'vitest.mjs'),
     'run',
-    `--project=${name}`,
+    ...names.map((name) => `--project=${name}`),
     '--reporter=default',
     '--reporter=json',
     `--outputFile.json=${report}`,
@@ -138,19 +161,21 @@ async function runVitest(node, name, absent, filters) {
     child.once('error', reject);
     child.once('close', (status, signal) => resolve(status ?? 128 + os.constants.signals[signal]));
   });
-  const counts = count(report);
+  const results = count(report, names);
   fs.rmSync(path.dirname(report), { recursive: true, force: true });
   // A broken set-up or an error outside any test has no test to stand for it.
-  if (code !== 0 && counts.failed === 0) counts.failed = 1;
-  if (counts.passed + counts.failed === 0 && filters.length === 0) {
-    console.log(`Tier ${name} ran no test`);
-    counts.failed = 1;
+  if (code !== 0 && results.every(({ failed }) => failed === 0)) results[0].failed = 1;
+  for (const result of results) {
+    if (result.passed + result.failed > 0 || filters.length > 0) continue;
+    console.log(`Tier ${result.name} ran no test`);
+    result.failed = 1;
   }
-  return counts;
+  return results;
 }
 
-function count(report) {
-  const counts = { passed: 0, failed: 0, skipped: 0 };
+/** Counts what each tier ran. A file is of the tier that its folder says; other files are of the only tier of the run. */
+function count(report, names) {
+  const results = names.map((name) => ({ name, passed: 0, failed: 0, skipped: 0 }));
   let files = [];
   try {
     files = JSON.parse(fs.readFileSync(report, 'utf8')).testResults;
@@ -158,6 +183,8 @@ function count(report) {
     // No report: the run itself failed, which its exit code says.
   }
   for (const file of files) {
+    const folder = path.relative(path.join(root, 'test'), file.name).split(path.sep)[0];
+    const counts = results.find(({ name }) => name === folder) ?? results[0];
     const failedBefore = counts.failed;
     for (const { status } of file.assertionResults) {
       if (status === 'passed' || status === 'failed') counts[status]++;
@@ -166,7 +193,7 @@ function count(report) {
     // A file that could not be loaded, or whose hooks failed.
     if (file.status === 'failed' && counts.failed === failedBefore) counts.failed++;
   }
-  return counts;
+  return results;
 }
 
 function track(child) {
