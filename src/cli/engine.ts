@@ -106,6 +106,9 @@ export interface Engine extends AsyncDisposable {
   drain(graceMs: number, receiveMs: number): Promise<void>;
 }
 
+/** Failures that count although they change no health. */
+const tellsAgain: ReadonlySet<PollerEvent['kind']> = new Set(['source-failed', 'settle-failed']);
+
 interface Watch {
   readonly subject: Subject;
   readonly tell: Emit;
@@ -226,8 +229,8 @@ export function createEngine(options: EngineOptions): Engine {
       if (watch === undefined) return;
       watch.tell(event);
       const health = reduceHealth(watch.health, event);
-      // A read that fails as the one before is no other health, but it counts.
-      if (health === watch.health && event.kind !== 'source-failed') return;
+      // A read or delete that fails as the one before is no other health, but it counts.
+      if (health === watch.health && !tellsAgain.has(event.kind)) return;
       watch.health = health;
       const { source, target } = watch.told;
       const nowMs = clock.monotonic();

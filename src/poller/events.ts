@@ -46,6 +46,13 @@ export type PollerEvent =
       readonly reason: string;
       readonly message: string;
     }
+  /** A call to delete messages failed; it is tried again while they are invisible, and no message is lost. */
+  | {
+      readonly kind: 'settle-failed';
+      readonly records: number;
+      readonly reason: string;
+      readonly message: string;
+    }
   /** Visibility could not be extended: these messages may be delivered again elsewhere. */
   | {
       readonly kind: 'extend-failed';
@@ -62,7 +69,7 @@ export type PollerEvent =
    * receipt went stale (`VisibilityLost`), or because an earlier record of their group failed (`GroupHeld`).
    */
   | { readonly kind: 'let-go'; readonly records: number; readonly reason: LetGoReason }
-  /** A call to the source failed; the loop goes on after `delayMs`. */
+  /** A call to read the source, or to ask what it is, failed; the loop goes on after `delayMs`. */
   | {
       readonly kind: 'source-failed';
       readonly reason: string;

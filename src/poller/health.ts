@@ -42,6 +42,7 @@ export function reduceHealth(health: PollerHealth, event: PollerEvent): PollerHe
     case 'polled':
     case 'source-opened':
       return withSource(health, READ);
+    case 'settle-failed':
     case 'source-failed':
       if (PATIENT_REASONS.has(event.reason) && health.source.status !== 'False') return health;
       return withSource(health, { status: 'False', reason: event.reason, message: event.message });

@@ -6,7 +6,7 @@
  * It deletes only what it is given; that the target succeeded first is the caller's duty.
  */
 import { backoffMs } from '../lib/backoff.ts';
-import { SluiceError } from '../lib/errors.ts';
+import { messageOf, SluiceError } from '../lib/errors.ts';
 import type { Delivery } from './delivery.ts';
 import type { Hands } from './hands.ts';
 import { lanesOf } from './lanes.ts';
@@ -64,7 +64,7 @@ export class Settler {
   }
 
   async #call(deliveries: readonly Delivery[]): Promise<void> {
-    const { source, calls, emit, report } = this.#loop;
+    const { source, calls, emit } = this.#loop;
     const first = deliveries[0];
     const records =
       first !== undefined && deliveries.length === 1 ? first.records : deliveries.flatMap((d) => d.records);
@@ -75,7 +75,7 @@ export class Settler {
       // Nothing is known of any of them; deleting twice is harmless.
       const code = error instanceof SluiceError ? error.reason : 'SourceFailed';
       remaining = records.map((record) => ({ record, code, retryable: true }));
-      report(error, 0);
+      emit({ kind: 'settle-failed', records: records.length, reason: code, message: messageOf(error) });
     }
     this.#calls--;
     const unsettled = new Map<QueueRecord, Unsettled<QueueRecord>>();

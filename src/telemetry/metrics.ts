@@ -70,6 +70,11 @@ export const definitions = {
     help: 'Messages processed but not deleted: the queue will deliver them again.',
     labels: mapping,
   },
+  sluice_delete_errors_total: {
+    kind: 'counter',
+    help: 'Delete calls that failed and were tried again, by reason.',
+    labels: [...mapping, 'code'],
+  },
   sluice_polls_total: {
     kind: 'counter',
     help: 'Receive calls that succeeded, empty ones included.',

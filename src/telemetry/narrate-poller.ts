@@ -94,6 +94,15 @@ export function narratePoller(
           detail: event.message,
         });
         return;
+      case 'settle-failed':
+        metrics.inc('sluice_delete_errors_total', { ...labels, code: event.reason });
+        log.warn('Could not delete messages yet, it is tried again while they are invisible', {
+          ...facts,
+          records: event.records,
+          reason: event.reason,
+          detail: event.message,
+        });
+        return;
       case 'extend-failed':
         log.warn('Could not extend visibility, messages may be delivered twice', {
           ...facts,

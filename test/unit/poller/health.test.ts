@@ -38,6 +38,15 @@ describe('the source is', () => {
       reason: 'QueueNotFound',
     },
     {
+      why: 'ill while deletes fail: what was delivered comes again',
+      events: [
+        polled,
+        { kind: 'settle-failed', records: 1, reason: 'SourceAccessDenied', message: 'sqs:DeleteMessage' },
+      ],
+      status: 'False',
+      reason: 'SourceAccessDenied',
+    },
+    {
       why: 'well again',
       events: [sourceFailed('QueueNotFound'), polled],
       status: 'True',

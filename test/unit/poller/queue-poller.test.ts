@@ -238,6 +238,10 @@ describe('settling', () => {
     await b.pass(700);
     expect(b.deletes).toEqual(['a,b', 'b', 'b']);
     expect(b.of('deleted')).toMatchObject([{ records: 1 }, { records: 1 }]);
+    expect(b.of('settle-failed')).toMatchObject([
+      { records: 1, reason: 'SourceUnreachable', message: 'away' },
+    ]);
+    expect(b.of('source-failed')).toEqual([]);
     expect(b.of('delete-failed')).toEqual([]);
   });
 

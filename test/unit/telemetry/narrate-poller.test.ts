@@ -154,6 +154,13 @@ const rows: Readonly<Record<string, Row>> = {
       'warn Could not delete messages, the queue delivers them again {"records":1,"reason":"ReceiptHandleInvalid","detail":"stale"}',
     ],
   },
+  'settle-failed': {
+    event: { kind: 'settle-failed', records: 2, reason: 'SourceAccessDenied', message: 'no' },
+    series: ['sluice_delete_errors_total{code="SourceAccessDenied"} 1'],
+    said: [
+      'warn Could not delete messages yet, it is tried again while they are invisible {"records":2,"reason":"SourceAccessDenied","detail":"no"}',
+    ],
+  },
   'extend-failed': {
     event: { kind: 'extend-failed', records: 1, reason: 'SourceFailed', message: 'no' },
     series: [],
