@@ -34,6 +34,8 @@ export interface ControlPlaneInfo {
   readonly restrictedToken: string;
   readonly restrictedKubeconfig: string;
   readonly hasControllerManager: boolean;
+  /** What ServiceAccounts asked for, a JSON line each (`audit.ts`). */
+  readonly auditLog: string;
 }
 
 /** How a kubectl call ended. */
@@ -211,6 +213,8 @@ export async function startControlPlane(options: ControlPlaneOptions = {}): Prom
   const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
   fs.writeFileSync(file('sa.key'), privateKey.export({ type: 'pkcs8', format: 'pem' }), { mode: 0o600 });
 
+  fs.writeFileSync(file('audit-policy.json'), JSON.stringify(auditPolicy));
+
   const etcd = startProcess({
     name: 'etcd',
     command: path.join(bin, 'etcd'),
@@ -243,6 +247,8 @@ export async function startControlPlane(options: ControlPlaneOptions = {}): Prom
         `--service-account-signing-key-file=${file('sa.key')}`,
         `--token-auth-file=${file('tokens.csv')}`,
         '--authorization-mode=RBAC',
+        `--audit-policy-file=${file('audit-policy.json')}`,
+        `--audit-log-path=${file('audit.log')}`,
         // Without a controller manager nobody would make the default accounts that it asks for.
         ...(options.controllerManager === true ? [] : ['--disable-admission-plugins=ServiceAccount']),
         ...(options.apiserverFlags ?? []),
@@ -275,6 +281,7 @@ export async function startControlPlane(options: ControlPlaneOptions = {}): Prom
     token,
     restrictedToken,
     hasControllerManager,
+    auditLog: file('audit.log'),
     kubeconfig: writeKubeconfig(access, { token }),
     restrictedKubeconfig: writeKubeconfig(access, { token: restrictedToken }),
   };
@@ -297,6 +304,18 @@ export async function startControlPlane(options: ControlPlaneOptions = {}): Prom
     : undefined;
   return new ControlPlane(info, { etcd, apiServer, controllerManager }, startApiServer);
 }
+
+/** ServiceAccounts alone, and when they got their answer; of a watch, when it began. */
+const auditPolicy = {
+  apiVersion: 'audit.k8s.io/v1',
+  kind: 'Policy',
+  omitStages: ['RequestReceived'],
+  rules: [
+    { level: 'None', userGroups: ['system:serviceaccounts:kube-system'] },
+    { level: 'Metadata', userGroups: ['system:serviceaccounts'] },
+    { level: 'None' },
+  ],
+};
 
 function writeKubeconfig(
   access: { readonly dir: string; readonly server: string },
