@@ -2,6 +2,7 @@
  * The list of generated files. Each generator gives the whole text of its files; `scripts/generate.ts` writes or
  * compares them. To add one, add a line here.
  */
+import { chartFiles } from './chart/chart-files.ts';
 import { crdFiles } from './crd-files.ts';
 import { cliPage, configurationPage } from './cli-pages.ts';
 import { conditionsPage } from './conditions-page.ts';
@@ -19,6 +20,7 @@ export interface GeneratedFile {
 export function generatedFiles(): readonly GeneratedFile[] {
   return [
     ...crdFiles(),
+    ...chartFiles(),
     ...resourcePages(),
     conditionsPage(),
     eventsPage(),

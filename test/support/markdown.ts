@@ -31,10 +31,10 @@ export interface Link {
 /** Root of the repository. */
 export const repository = path.resolve(import.meta.dirname, '..', '..');
 
-/** README and its neighbours at the root, and every page below `docs` and `examples`. */
+/** README and its neighbours at the root, and every page below `docs`, `examples` and `helm`. */
 export function readPages(): readonly Page[] {
   const inRoot = fs.readdirSync(repository).filter((name) => name.endsWith('.md'));
-  const below = ['docs', 'examples'].flatMap((folder) =>
+  const below = ['docs', 'examples', 'helm'].flatMap((folder) =>
     fs
       .readdirSync(path.join(repository, folder), { recursive: true })
       .filter((name) => typeof name === 'string')
