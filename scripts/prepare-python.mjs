@@ -20,6 +20,12 @@ export function prepareLocalEmu() {
 
 async function environment(name, version, requirements, oldest) {
   const python = await findPython(oldest);
+  if (python === undefined) {
+    throw new MissingTool(
+      `Python ${oldest.join('.')} to 3.13 with venv and pip was not found`,
+      'Install Python 3.13 (https://www.python.org, or `pyenv install 3.13`; on Debian also python3-venv).',
+    );
+  }
   return installed(path.join(name, `${version}-py${python.version}`), async (draft) => {
     progress(`fetching ${name} ${version} with pip, on Python ${python.version}`);
     const stop = ticker(() => `fetching ${name}`);
@@ -38,8 +44,11 @@ async function environment(name, version, requirements, oldest) {
   });
 }
 
-/** The newest suitable Python: by its versioned names, the plain one, then those that pyenv keeps. */
-async function findPython(oldest) {
+/**
+ * The newest suitable Python, or undefined: by its versioned names, the plain one, then those that pyenv keeps.
+ * @param {readonly [number, number]} oldest
+ */
+export async function findPython(oldest) {
   const pyenv = path.join(process.env['PYENV_ROOT'] || path.join(os.homedir(), '.pyenv'), 'versions');
   const kept = fs.existsSync(pyenv)
     ? fs.readdirSync(pyenv).map((version) => path.join(pyenv, version, 'bin', 'python3'))
@@ -54,9 +63,5 @@ async function findPython(oldest) {
     if (fits && (best === undefined || minor > best.minor))
       best = { command, minor, version: `${major}.${minor}` };
   }
-  if (best !== undefined) return best;
-  throw new MissingTool(
-    `Python ${oldest.join('.')} to 3.13 with venv and pip was not found`,
-    'Install Python 3.13 (https://www.python.org, or `pyenv install 3.13`; on Debian also python3-venv).',
-  );
+  return best;
 }

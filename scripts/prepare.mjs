@@ -7,6 +7,7 @@ import os from 'node:os';
 import process from 'node:process';
 import { MissingTool } from './prepared.mjs';
 import { prepareControlPlane } from './prepare-control-plane.mjs';
+import { prepareHelm, prepareHelm3 } from './prepare-helm.mjs';
 import { prepareElasticMq } from './prepare-java.mjs';
 import { prepareLocalEmu, prepareMiniStack } from './prepare-python.mjs';
 import { runScript, SetupError } from './setup.mjs';
@@ -14,6 +15,8 @@ import { runScript, SetupError } from './setup.mjs';
 const servers = {
   'control-plane': prepareControlPlane,
   elasticmq: prepareElasticMq,
+  helm: prepareHelm,
+  helm3: prepareHelm3,
   localemu: prepareLocalEmu,
   ministack: prepareMiniStack,
 };

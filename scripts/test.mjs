@@ -20,8 +20,13 @@ import { root, runScript, setup, SetupError } from './setup.mjs';
 const tiers = [
   { name: 'unit', needs: [], uses: [] },
   { name: 'contract', needs: [], uses: ['elasticmq', 'ministack', 'localemu'] },
-  { name: 'cluster', needs: ['control-plane'], uses: [], together: true },
-  { name: 'system', needs: ['control-plane'], uses: ['elasticmq', 'ministack', 'localemu'], together: true },
+  { name: 'cluster', needs: ['control-plane'], uses: ['helm', 'helm3'], together: true },
+  {
+    name: 'system',
+    needs: ['control-plane'],
+    uses: ['elasticmq', 'helm', 'ministack', 'localemu'],
+    together: true,
+  },
 ];
 /** `scripts/prepare.mjs` ends with this when the machine lacks a tool. */
 const MISSING_TOOL = 3;
@@ -74,7 +79,7 @@ function parse(argv) {
 
 /** Starts to prepare all that the tiers need or use, in the background; the heavy build first. */
 function startPreparing(chosen) {
-  const names = ['control-plane', 'elasticmq', 'ministack', 'localemu'].filter((name) =>
+  const names = ['control-plane', 'elasticmq', 'ministack', 'localemu', 'helm', 'helm3'].filter((name) =>
     chosen.some((tier) => tier.needs.includes(name) || tier.uses.includes(name)),
   );
   return new Map(names.map((name) => [name, prepare(name)]));
