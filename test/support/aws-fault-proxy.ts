@@ -124,7 +124,7 @@ export class AwsFaultProxy implements AsyncDisposable {
         fail(response, fault.status, fault.code, fault.message ?? 'Injected.');
         return;
       case 'lostAnswer':
-        await this.#ask(request, payload, call);
+        await this.#ask(request, payload, call, response);
         response.socket?.resetAndDestroy();
         return;
       case 'reset':
@@ -156,7 +156,7 @@ export class AwsFaultProxy implements AsyncDisposable {
     call: AwsCall,
     response: http.ServerResponse,
   ): Promise<void> {
-    const answer = await this.#ask(request, payload, call);
+    const answer = await this.#ask(request, payload, call, response);
     response.writeHead(answer.status, answer.headers);
     response.end(answer.body);
   }
@@ -165,6 +165,7 @@ export class AwsFaultProxy implements AsyncDisposable {
     request: http.IncomingMessage,
     payload: Buffer,
     call: AwsCall,
+    response: http.ServerResponse,
   ): Promise<{ status: number; headers: http.IncomingHttpHeaders; body: Buffer }> {
     return new Promise((resolve, reject) => {
       const onward = http.request(
@@ -195,10 +196,10 @@ export class AwsFaultProxy implements AsyncDisposable {
       );
       onward.on('error', reject);
       // A caller that gives up on a long poll ends it for the emulator too, as with AWS.
-      const { socket } = request;
-      const giveUp = (): void => void onward.destroy();
-      socket.once('close', giveUp);
-      onward.once('close', () => socket.off('close', giveUp));
+      // Heard on the answer, which is this call's own: a connection carries many, and would gather listeners.
+      response.once('close', () => {
+        if (!response.writableFinished) onward.destroy();
+      });
       onward.end(payload);
     });
   }
