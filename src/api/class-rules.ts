@@ -11,7 +11,7 @@ import { matchesARN, matchesURL, expandNamespace } from './class-patterns.ts';
 import { defaultPool, isDefaultClass, type MappingClass, type MappingClassSpec } from './class.ts';
 import type { Reason } from './conditions.ts';
 import type { EventSourceMapping } from './mapping.ts';
-import { readTargetUrl, shownUrl } from './target-url.ts';
+import { calledUrl, readTargetUrl, shownUrl } from './target-url.ts';
 
 /** As whom AWS is called for a mapping. External id and session name are Sluice's, never the tenant's. */
 export type Identity =
@@ -224,8 +224,9 @@ function destinationRule(mappingClass: MappingClass, mapping: EventSourceMapping
 
 /** In Managed mode `poller` is inert, and so is its URL. */
 function urlRule(mappingClass: MappingClass, mapping: EventSourceMapping): Denied | undefined {
-  const text = mapping.spec.poller?.target?.http?.url;
-  if (mapping.spec.mode !== 'Poller' || text === undefined) return undefined;
+  const http = mapping.spec.poller?.target?.http;
+  if (mapping.spec.mode !== 'Poller' || http?.url === undefined) return undefined;
+  const text = calledUrl(http.url, http.format);
   const read = readTargetUrl(text);
   if (read.kind === 'invalid') return deny('InvalidSpec', read.message);
   const patterns = mappingClass.spec.targets?.allowedURLs ?? [];

@@ -33,6 +33,8 @@ export const reservedHeaders: readonly string[] = [
   'trailer',
   'transfer-encoding',
   'upgrade',
+  'x-amz-invocation-type',
+  'x-amzn-requestid',
   'x-amzn-trace-id',
 ];
 

@@ -33,7 +33,7 @@ const http = object('An HTTP target; exactly one of `service` and `url`.', {
       path: string('Path of the request, with an optional query.', {
         maxLength: 1024,
         pattern: '^/[!-"$-~]*$',
-        defaults: '`/`',
+        defaults: '`/`; for LambdaInvoke `/2015-03-31/functions/function/invocations`',
       }),
       scheme: oneOf('How to connect.', ['http', 'https'], { defaults: 'http' }),
     },
@@ -51,7 +51,7 @@ const http = object('An HTTP target; exactly one of `service` and `url`.', {
     defaults: '30',
   }),
   format: oneOf(
-    "Lambda posts the exact Lambda event; LambdaInvoke speaks Lambda's Invoke API; CloudEvents posts a CloudEvents 1.0 batch.",
+    "Lambda posts the exact Lambda event; LambdaInvoke speaks Lambda's Invoke API, one invocation at a time to each endpoint; CloudEvents posts a CloudEvents 1.0 batch.",
     ['Lambda', 'LambdaInvoke', 'CloudEvents'],
     { defaults: 'Lambda' },
   ),

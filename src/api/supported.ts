@@ -3,7 +3,7 @@
  * `Stalled`, reason `NotSupported`, with the field named, and is never ignored in silence. Pure.
  */
 import { classifySource, type SourceKind } from './effective.ts';
-import type { EventSourceMappingSpec, HttpTarget } from './mapping.ts';
+import type { EventSourceMappingSpec } from './mapping.ts';
 
 /** A field that asks for something not built. */
 export interface Unsupported {
@@ -48,7 +48,6 @@ export function supported(spec: EventSourceMappingSpec): readonly Unsupported[] 
   if (spec.managementPolicy === 'Observe') no('managementPolicy', '`Observe`');
   if (spec.mode === 'Poller') {
     if (spec.poller?.rateLimit !== undefined) no('poller.rateLimit', 'a rate limit');
-    httpGaps(spec.poller?.target?.http, no);
   } else {
     if (spec.kmsKeyARN !== undefined && spec.kmsKeyARN !== '') no('kmsKeyARN', 'encryption of filters');
     if (spec.metricsConfig !== undefined) no('metricsConfig', 'a choice of metrics');
@@ -57,10 +56,4 @@ export function supported(spec: EventSourceMappingSpec): readonly Unsupported[] 
     if (spec.replacementPolicy === 'Recreate') no('replacementPolicy', '`Recreate`');
   }
   return found;
-}
-
-function httpGaps(http: HttpTarget | undefined, no: (path: string, what: string) => void): void {
-  if (http === undefined) return;
-  const at = 'poller.target.http';
-  if (http.format !== undefined && http.format !== 'Lambda') no(`${at}.format`, `\`${http.format}\``);
 }

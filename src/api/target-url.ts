@@ -31,6 +31,17 @@ export function readTargetUrl(text: string): TargetUrl {
   return { kind: 'url', url };
 }
 
+/** The path of a target that names none: of `LambdaInvoke` that of the runtime interface emulator. */
+export function defaultPath(format: string | undefined): string {
+  return format === 'LambdaInvoke' ? '/2015-03-31/functions/function/invocations' : '/';
+}
+
+/** The URL that is called: the text of the field with the format's path where it names none. */
+export function calledUrl(text: string, format: string | undefined): string {
+  const bare = /^(https?:\/\/[^/?#\\]+)\/?$/.exec(text)?.[1];
+  return bare === undefined || format !== 'LambdaInvoke' ? text : bare + defaultPath(format);
+}
+
 /** The URL for a message: without its query, which may hold a secret. */
 export function shownUrl(url: URL): string {
   return `${url.protocol}//${url.host}${url.pathname}`;

@@ -66,6 +66,7 @@ export function followSecrets(
     timeoutMs: target.timeoutMs,
     declaredTimeoutMs: () => opened.timeoutMs,
     invoke: (invocation, signal) => target.invoke(invocation, signal),
+    capacity: () => target.capacity(),
     unready: () => target.unready(),
     async close() {
       await rounds?.stop();

@@ -14,6 +14,7 @@ import type { Resolver } from '../targets/address-policy.ts';
 import { httpTargetConfig, secretFields, type HttpPlace } from '../targets/http-config.ts';
 import { MutableEndpoints, urlEndpoint, type EndpointSource } from '../targets/http-endpoints.ts';
 import { createHttpTarget, type HttpTarget } from '../targets/http-target.ts';
+import type { Occupancy } from '../targets/http/occupancy.ts';
 import { readFunctionTimeoutMs } from '../targets/lambda.ts';
 import { followFunction, followSecrets } from './follow-target.ts';
 import type { SecretReader, ServiceFollower } from './ports.ts';
@@ -28,6 +29,8 @@ export interface TargetDeps {
   readonly resolver: Resolver;
   readonly version: string;
   readonly newTraceId: () => string;
+  /** Endpoints at a call, over all mappings of the process. */
+  readonly occupancy?: Occupancy | undefined;
   /** Endpoints of Services may be on this machine: laptops and test clusters. */
   readonly allowLoopbackEndpoints: boolean;
   /** How often Secrets are read again, in milliseconds; default 60,000. */

@@ -14,8 +14,9 @@ import { TaskGroup } from '../lib/lifecycle.ts';
 import type { Emit } from '../poller/events.ts';
 import type { ByteBudget, Matches, QueueFacts } from '../poller/ports.ts';
 import { QueuePoller, type QueuePollerSettings } from '../poller/queue-poller.ts';
-import { sources, sourceTypeOf } from '../sources/index.ts';
+import { sources, sourceTypeOf, type Encoding } from '../sources/index.ts';
 import { findSiblings, type Siblings } from '../sources/sqs/siblings.ts';
+import { Occupancy } from '../targets/http/occupancy.ts';
 import { openTarget, targetKey, type OpenTarget, type TargetDeps } from './open-target.ts';
 import type { Opened, Opener } from './runner.ts';
 import { warningsOf, type Warning } from './warnings.ts';
@@ -50,9 +51,10 @@ const siblingsPaceMs = 1000;
 
 export function createOpener(deps: OpenerDeps): Opener {
   const turn = pacer(deps.clock, siblingsPaceMs);
+  const occupancy = new Occupancy();
   return {
-    sourceKey: (work) => JSON.stringify([sourceArn(work), identityOf(deps, work)]),
-    open: (work, emit, signal) => openMapping({ ...deps, turn }, work, emit, signal),
+    sourceKey: (work) => sourceKey(sourceArn(work), encodingOf(work), identityOf(deps, work)),
+    open: (work, emit, signal) => openMapping({ occupancy, ...deps, turn }, work, emit, signal),
   };
 }
 
@@ -79,7 +81,9 @@ async function openMapping(
     );
   }
   const planned = plan(deps, work, sources[sourceType].dataKey);
-  const source = sources[sourceType].openQueue({ eventSourceARN }, { clients: deps.clients, identity });
+  const encoding = encodingOf(work);
+  const context = { clients: deps.clients, identity };
+  const source = sources[sourceType].openQueue({ eventSourceARN, encoding }, context);
   let current: Current;
   try {
     current = {
@@ -147,7 +151,7 @@ async function openMapping(
     }
   };
   return {
-    sourceKey: JSON.stringify([eventSourceARN, identity]),
+    sourceKey: sourceKey(eventSourceARN, encoding, identity),
     resume: () => poller.resume(),
     pause: () => tasks.run(() => poller.pause()),
     async reconfigure(next, until) {
@@ -232,6 +236,15 @@ function plan(deps: OpenerDeps, work: Work, dataKey: string): Plan {
       concurrencyCeiling: deps.concurrencyCeiling,
     },
   };
+}
+
+/** What was received for one encoding is never sent in another: sizes and batches are those of the encoding. */
+function sourceKey(eventSourceARN: string, encoding: Encoding, identity: AwsIdentity): string {
+  return JSON.stringify([eventSourceARN, encoding, identity]);
+}
+
+function encodingOf({ mapping }: Work): Encoding {
+  return mapping.spec.poller?.target?.http?.format === 'CloudEvents' ? 'CloudEvents' : 'Lambda';
 }
 
 function sourceArn(work: Work): string {

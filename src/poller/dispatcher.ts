@@ -41,7 +41,14 @@ export class Dispatcher {
   }
 
   get limit(): number {
-    return this.#concurrency.limit;
+    const { limit } = this.#concurrency;
+    const capacity = this.#loop.config.target.capacity?.();
+    return capacity === undefined ? limit : Math.min(limit, capacity);
+  }
+
+  /** Whether it is the target, not the mapping's own limit, that takes no more: it may do so again without a word. */
+  get #isFull(): boolean {
+    return this.limit < this.#concurrency.limit;
   }
 
   get braked(): boolean {
@@ -60,8 +67,11 @@ export class Dispatcher {
       case 'probe':
         // With nothing in hand, the batch that probes has to be received first: one batch, by one receive.
         return inHand > 0 || this.#hands.gathered > 0 || receiving ? 0 : 1;
-      case 'go':
-        return Math.min(this.limit - inHand, 2 * this.limit - this.#hands.size);
+      case 'go': {
+        const { limit } = this;
+        if (inHand >= limit && this.#isFull) this.#loop.alarm.by(nowMs + UNREADY_RECHECK_MS);
+        return Math.min(limit - inHand, 2 * limit - this.#hands.size);
+      }
     }
   }
 
@@ -83,7 +93,7 @@ export class Dispatcher {
 
   /** A receive came back full: more calls at once, if all that may run do. */
   backlog(nowMs: number): void {
-    if (this.#running + this.#hands.waiting.length < this.limit) return;
+    if (this.#running + this.#hands.waiting.length < this.limit || this.#isFull) return;
     const { rules, effective } = this.#loop;
     this.#setConcurrency(rules.grow(this.#concurrency, effective.bounds, nowMs), 'Backlog');
   }

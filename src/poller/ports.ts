@@ -91,7 +91,7 @@ export interface QueueSource {
 export interface Invocation {
   /** Idempotency key: the same for identical repeats of a batch, never reused for another one. */
   readonly id: string;
-  /** The exact Lambda event. */
+  /** The exact event, as the source's `envelope` gives it. */
   readonly event: string;
   readonly records: readonly SourceRecord[];
   /** 1 for the first call of this batch. */
@@ -141,6 +141,8 @@ export interface Target {
   readonly timeoutMs: number;
   /** Never throws: whatever happens is an outcome. When `signal` aborts the outcome is `unreachable`. */
   invoke(invocation: Invocation, signal: AbortSignal): Promise<Outcome>;
+  /** Most calls that it takes at once now, where it knows: that many batches are taken in hand, and no more. */
+  capacity?(): number | undefined;
   /** Undefined while calls may be made; else why the engine must not receive (no ready endpoint). */
   unready?(): { readonly reason: string; readonly message: string } | undefined;
   close(): Promise<void>;

@@ -3,8 +3,10 @@
  * target takes. Pure: Secrets are read and Services followed by the caller.
  */
 import type { HttpTarget as HttpTargetSpec } from '../api/mapping.ts';
+import { calledUrl, defaultPath } from '../api/target-url.ts';
 import { never, SluiceError } from '../lib/errors.ts';
 import type { AddressPolicy } from './address-policy.ts';
+import type { HttpFormat } from './http/format.ts';
 import { checkFixedHeaders, headerValueProblem } from './http/headers.ts';
 import type { TlsConfig } from './http/tls.ts';
 import { permitUrl } from './url-policy.ts';
@@ -13,6 +15,8 @@ import { permitUrl } from './url-policy.ts';
 export interface HttpTargetConfig {
   /** Scheme and authority, as `https://orders.shop.svc:8443`: the `Host` header and the name TLS verifies. */
   readonly origin: string;
+  /** What is sent and how answers are read; default `Lambda`. */
+  readonly format?: HttpFormat | undefined;
   /** Path and query, from `/` on. */
   readonly path: string;
   /** Fixed headers with the values of their Secrets, at most 32. */
@@ -53,17 +57,13 @@ export function secretFields(http: HttpTargetSpec): ReadonlyMap<string, string> 
 }
 
 /**
- * The target's configuration and place. Throws `SluiceError` with `InvalidSpec`, `UrlNotPermitted`, `SecretNotFound`,
- * `SecretInvalid` or `NotSupported`, whose message names the field.
+ * The target's configuration and place. Throws `SluiceError` with `InvalidSpec`, `UrlNotPermitted`, `SecretNotFound` or
+ * `SecretInvalid`, whose message names the field.
  */
 export function httpTargetConfig(
   http: HttpTargetSpec,
   inputs: HttpTargetInputs,
 ): { readonly config: HttpTargetConfig; readonly place: HttpPlace } {
-  if (http.format !== undefined && http.format !== 'Lambda') {
-    const text = `\`poller.target.http.format\` is ${http.format}: this release has Lambda only`;
-    throw new SluiceError('NotSupported', text, never);
-  }
   const addresses: AddressPolicy = { allowLoopback: inputs.allowLoopback };
   const { url, place } = placeOf(http, inputs, addresses);
   const tls = tlsOf(http, inputs);
@@ -71,6 +71,7 @@ export function httpTargetConfig(
     place,
     config: {
       origin: url.origin,
+      ...(http.format === undefined ? {} : { format: http.format }),
       path: url.pathname + url.search,
       headers: checkFixedHeaders(headersOf(http, inputs)),
       timeoutMs: (http.timeoutSeconds ?? 30) * 1000,
@@ -87,7 +88,7 @@ function placeOf(
 ): { readonly url: URL; readonly place: HttpPlace } {
   const { service } = http;
   if (service !== undefined) {
-    const { name, port, scheme = 'http', path = '/' } = service;
+    const { name, port, scheme = 'http', path = defaultPath(http.format) } = service;
     // The name by which the Service is known in the cluster; a named port has no number to show.
     const authority = `${name}.${inputs.namespace}.svc${typeof port === 'number' ? `:${port}` : ''}`;
     const url = parse(`${scheme}://${authority}${path}`);
@@ -95,7 +96,12 @@ function placeOf(
     return { url, place: { kind: 'service', name, port } };
   }
   if (http.url === undefined) throw invalid('`poller.target.http` must have `service` or `url`');
-  const verdict = permitUrl(http.url, inputs.allowedURLs, inputs.namespace, addresses);
+  const verdict = permitUrl(
+    calledUrl(http.url, http.format),
+    inputs.allowedURLs,
+    inputs.namespace,
+    addresses,
+  );
   if (verdict.kind === 'refused') throw new SluiceError(verdict.reason, verdict.message, never);
   return { url: verdict.url, place: { kind: 'url', url: verdict.url } };
 }

@@ -1,10 +1,12 @@
 /**
- * The HTTP target, format `Lambda`: each invocation is one POST of the exact event, answered by the table in
- * `docs/reference/http-target.md` (`http/answer.ts`).
+ * The HTTP target: each invocation is one POST of the event in the target's format (`http/format.ts`), answered by the
+ * table in `docs/reference/http-target.md` (`http/answer.ts`, `http/invoke-answer.ts`).
  *
  * Guarantees: a 2xx is a success only after its last byte was read; redirects are never followed; a call is sent at
  * most once, since only failures before the first byte are tried again, on another connection or endpoint; no more
- * than `maxAnswerBytes` of an answer are held; `invoke` never throws and ends soon after its signal aborts.
+ * than `maxAnswerBytes` of an answer are held; `invoke` never throws and ends soon after its signal aborts. Where an
+ * endpoint takes one call at a time, it gets the next when the one before has really ended: a call that timed out is
+ * heard out in the background.
  *
  * It does not retry answers, judge partial responses or brake: that is the engine's.
  */
@@ -14,12 +16,15 @@ import type { Random } from '../lib/random.ts';
 import type { Invocation, Outcome, Target } from '../poller/ports.ts';
 import type { Resolver } from './address-policy.ts';
 import type { HttpTargetConfig } from './http-config.ts';
-import type { EndpointSource } from './http-endpoints.ts';
-import { brokenOutcome, failed, outcomeOf } from './http/answer.ts';
+import type { EndpointSource, Unready } from './http-endpoints.ts';
+import { brokenOutcome, failed, needsBody, outcomeOf } from './http/answer.ts';
 import { dial, type DialTls } from './http/dial.ts';
 import { chooseEndpoint, EndpointPool, passOverMs } from './http/endpoint-pool.ts';
+import { EndpointPools, keyOf } from './http/endpoint-pools.ts';
 import { exchange, type CallRequest, type Exchange } from './http/exchange.ts';
+import { formats, type Format } from './http/format.ts';
 import { callHeaders, checkFixedHeaders } from './http/headers.ts';
+import { Occupancy } from './http/occupancy.ts';
 import { tlsContext, type TlsConfig } from './http/tls.ts';
 
 export interface HttpTargetDeps {
@@ -32,12 +37,16 @@ export interface HttpTargetDeps {
   readonly version: string;
   /** 32 lower-case hexadecimal digits, random, not all zero. */
   readonly newTraceId: () => string;
+  /** Endpoints at a call, shared by all targets of the process; default one of its own. */
+  readonly occupancy?: Occupancy | undefined;
 }
 
 /** Time for DNS, connecting and TLS over all endpoints that one call tries; not part of the call's time-out. */
 export const connectBudgetMs = 5_000;
 /** Endpoints that one call tries, as long as nothing was sent. */
 const maxEndpoints = 3;
+/** Longest that a call which timed out is heard out: no function of Lambda runs longer. */
+export const hearingMaxMs = 900_000;
 
 /** Makes the target. Throws `InvalidSpec` or `SecretInvalid` when headers or TLS inputs cannot be used. */
 export function createHttpTarget(config: HttpTargetConfig, deps: HttpTargetDeps): HttpTarget {
@@ -49,15 +58,11 @@ export class HttpTarget implements Target {
   readonly timeoutMs: number;
   readonly #config: HttpTargetConfig;
   readonly #deps: HttpTargetDeps;
+  readonly #format: Format;
+  readonly #occupancy: Occupancy;
   #headers: Readonly<Record<string, string>>;
   #tls: DialTls | undefined;
-  /** By `host:port`; follows the endpoint source. */
-  #pools = new Map<string, EndpointPool>();
-  /** The list that `#pools` follows; the same list is the same object. */
-  #list: readonly unknown[] = [];
-  #pooled: readonly EndpointPool[] = [];
-  /** Pools whose endpoint is gone but whose calls may still run. */
-  readonly #retired = new Set<EndpointPool>();
+  readonly #pools: EndpointPools;
   readonly #calls = new Map<AbortController, Promise<Outcome>>();
   #turn: number;
   #isClosed = false;
@@ -65,6 +70,9 @@ export class HttpTarget implements Target {
   constructor(config: HttpTargetConfig, deps: HttpTargetDeps) {
     this.#config = config;
     this.#deps = deps;
+    this.#format = formats[config.format ?? 'Lambda'];
+    this.#pools = new EndpointPools(deps.random);
+    this.#occupancy = deps.occupancy ?? new Occupancy();
     this.timeoutMs = config.timeoutMs + connectBudgetMs;
     this.#headers = checkFixedHeaders(config.headers);
     this.#tls = this.#tlsFrom(config.tls ?? {});
@@ -74,6 +82,12 @@ export class HttpTarget implements Target {
   unready(): { readonly reason: string; readonly message: string } | undefined {
     const state = this.#deps.endpoints.current();
     return state.kind === 'unready' ? { reason: state.reason, message: state.message } : undefined;
+  }
+
+  capacity(): number | undefined {
+    if (!this.#format.oneAtATime) return undefined;
+    const state = this.#deps.endpoints.current();
+    return state.kind === 'ready' ? state.list.length : undefined;
   }
 
   async invoke(invocation: Invocation, signal: AbortSignal): Promise<Outcome> {
@@ -98,7 +112,7 @@ export class HttpTarget implements Target {
   /** New contents of the Secrets: later calls go over new connections, running ones end on theirs. Throws as the constructor. */
   updateTls(tls: TlsConfig): void {
     this.#tls = this.#tlsFrom(tls);
-    this.#retireAll();
+    this.#pools.renew();
   }
 
   /** New fixed headers, for later calls. Throws as the constructor. */
@@ -112,32 +126,38 @@ export class HttpTarget implements Target {
     this.#deps.endpoints.close();
     for (const call of this.#calls.keys()) call.abort();
     await Promise.all(this.#calls.values());
-    const pools = [...this.#pools.values(), ...this.#retired];
-    this.#pools.clear();
-    this.#pooled = [];
-    this.#retired.clear();
-    await Promise.all(pools.map((pool) => pool.destroy()));
+    await this.#pools.destroy();
   }
 
   /** Connections that are open now, for tests and figures. */
   get connections(): number {
-    let count = 0;
-    for (const pool of [...this.#pools.values(), ...this.#retired]) count += pool.size;
-    return count;
+    return this.#pools.connections;
   }
 
   async #invoke(invocation: Invocation, signal: AbortSignal): Promise<Outcome> {
-    const { clock, endpoints } = this.#deps;
+    const { endpoints } = this.#deps;
     const state = endpoints.current();
-    if (state.kind === 'unready') {
-      return { kind: 'unreachable', reason: state.reason, message: state.message };
+    if (state.kind === 'unready') return notReady(state);
+    const { needsBody, maxEventBytes = Infinity, oneAtATime } = this.#format;
+    const body = Buffer.from(invocation.event);
+    if (body.length > maxEventBytes) {
+      const text = `The event is ${body.length} bytes long: the target takes at most ${maxEventBytes}`;
+      return failed('PayloadTooLarge', text);
     }
-    const pools = this.#follow(state.list);
-    const request: CallRequest = {
-      path: this.#config.path,
-      headers: callHeaders(this.#deps, this.#headers, invocation),
-      body: Buffer.from(invocation.event),
-    };
+    const headers = callHeaders(this.#deps, this.#headers, invocation, this.#format);
+    const request: CallRequest = { path: this.#config.path, headers, body, needsBody };
+    return oneAtATime
+      ? this.#callAlone(request, signal)
+      : this.#callAny(this.#pools.follow(state.list), request, signal);
+  }
+
+  /** Calls the endpoint with the fewest calls, or the next ones as long as nothing was sent. */
+  async #callAny(
+    pools: readonly EndpointPool[],
+    request: CallRequest,
+    signal: AbortSignal,
+  ): Promise<Outcome> {
+    const { clock } = this.#deps;
     const connectByMs = clock.monotonic() + connectBudgetMs;
     const tried = new Set<EndpointPool>();
     let outcome: Outcome = interrupted;
@@ -156,6 +176,63 @@ export class HttpTarget implements Target {
     return signal.aborted ? interrupted : outcome;
   }
 
+  /** Waits for an endpoint that is at no call, and calls that; or the next free ones as long as nothing was sent. */
+  async #callAlone(request: CallRequest, signal: AbortSignal): Promise<Outcome> {
+    const { clock } = this.#deps;
+    const first = await this.#free(signal);
+    if (!(first instanceof EndpointPool)) return first;
+    const connectByMs = clock.monotonic() + connectBudgetMs;
+    const tried = new Set<EndpointPool>();
+    let outcome: Outcome = interrupted;
+    for (let pool: EndpointPool | undefined = first; pool !== undefined; pool = this.#freeNow(tried)) {
+      tried.add(pool);
+      const left = maxEndpoints - tried.size + 1;
+      const attempt = await this.#callOn(pool, request, (connectByMs - clock.monotonic()) / left, signal);
+      if (attempt.kind === 'called') return attempt.outcome;
+      outcome = attempt.outcome;
+      if (signal.aborted) return interrupted;
+      pool.passedOverUntilMs = clock.monotonic() + passOverMs;
+      if (tried.size >= maxEndpoints || clock.monotonic() >= connectByMs) break;
+    }
+    return outcome;
+  }
+
+  /** An endpoint that is ours until `#callOn` gives it back; or the outcome when there was none in time. */
+  async #free(signal: AbortSignal): Promise<EndpointPool | Outcome> {
+    const now = this.#freeNow(new Set());
+    if (now !== undefined) return now;
+    const turn = this.#turn++;
+    const { timeoutMs } = this.#config;
+    const key = await this.#occupancy.wait(this.#deps.clock, () => this.#keys(turn), timeoutMs, signal);
+    const pool = key === undefined ? undefined : this.#pools.get(key);
+    if (pool !== undefined && !signal.aborted) return pool;
+    if (key !== undefined) this.#occupancy.free(key);
+    if (signal.aborted) return interrupted;
+    const state = this.#deps.endpoints.current();
+    return state.kind === 'unready' ? notReady(state) : busy;
+  }
+
+  /** Takes an endpoint that is free now, one that is passed over last. */
+  #freeNow(tried: ReadonlySet<EndpointPool>): EndpointPool | undefined {
+    const key = this.#keys(this.#turn++).find((each) => {
+      const pool = this.#pools.get(each);
+      return pool !== undefined && !tried.has(pool) && this.#occupancy.take(each);
+    });
+    return key === undefined ? undefined : this.#pools.get(key);
+  }
+
+  /** The endpoints of now by their keys, from `offset` on, those that are passed over last. */
+  #keys(offset: number): readonly string[] {
+    const state = this.#deps.endpoints.current();
+    if (state.kind === 'unready') return [];
+    const pools = this.#pools.follow(state.list);
+    const start = offset % pools.length;
+    const nowMs = this.#deps.clock.monotonic();
+    const isPassed = (pool: EndpointPool): boolean => nowMs < pool.passedOverUntilMs;
+    const turned = [...pools.slice(start), ...pools.slice(0, start)];
+    return [...turned.filter((pool) => !isPassed(pool)), ...turned.filter(isPassed)].map(keyOf);
+  }
+
   /** Sends over an idle connection, else over a new one. `not-called`: certainly nothing was sent. */
   async #callOn(
     pool: EndpointPool,
@@ -164,6 +241,16 @@ export class HttpTarget implements Target {
     signal: AbortSignal,
   ): Promise<{ readonly kind: 'called' | 'not-called'; readonly outcome: Outcome }> {
     const { clock } = this.#deps;
+    const isAlone = this.#format.oneAtATime;
+    let isHeardOut = false;
+    const end = (): void => {
+      pool.outstanding--;
+      if (isAlone) this.#occupancy.free(keyOf(pool));
+    };
+    const onGivenUp = (): void => {
+      isHeardOut = true;
+    };
+    const hearing = isAlone ? { maxMs: hearingMaxMs, onGivenUp, onEnd: end } : undefined;
     pool.outstanding++;
     try {
       for (;;) {
@@ -174,8 +261,9 @@ export class HttpTarget implements Target {
           connection = pool.adopt(this.#config.origin, dialled.socket, clock.monotonic());
         }
         const isFirst = !connection.reused;
-        const ended = await exchange(clock, connection, request, this.#config.timeoutMs, signal);
-        pool.release(connection, clock.monotonic());
+        const { timeoutMs } = this.#config;
+        const ended = await exchange(clock, connection, request, timeoutMs, signal, hearing);
+        if (!isHeardOut) pool.release(connection, clock.monotonic());
         if (ended.kind !== 'unsent') {
           pool.passedOverUntilMs = Number.NEGATIVE_INFINITY;
           return { kind: 'called', outcome: this.#outcomeOf(ended, isFirst) };
@@ -184,7 +272,7 @@ export class HttpTarget implements Target {
         if (isFirst) return { kind: 'not-called', outcome: unreachable(ended.error) };
       }
     } finally {
-      pool.outstanding--;
+      if (!isHeardOut) end();
     }
   }
 
@@ -195,10 +283,13 @@ export class HttpTarget implements Target {
   }
 
   #outcomeOf(ended: Exclude<Exchange, { kind: 'unsent' }>, isFirst: boolean): Outcome {
-    const status = 'head' in ended ? ended.head?.statusCode : undefined;
+    const head = 'head' in ended ? ended.head : undefined;
+    const status = head?.statusCode;
+    const nowMs = this.#deps.clock.now();
+    if (ended.kind === 'answered') return this.#format.outcomeOf(ended.head, ended.body, nowMs);
+    // An answer other than 2xx stands by its status, whatever became of a body that might have said more.
+    if (head !== undefined && !needsBody(head)) return outcomeOf(head, nothing, nowMs);
     switch (ended.kind) {
-      case 'answered':
-        return outcomeOf(ended.head, ended.body, this.#deps.clock.now());
       case 'timed-out': {
         const seconds = this.#config.timeoutMs / 1000;
         return failed('Timeout', `The target did not answer within ${seconds} s`, status);
@@ -213,33 +304,6 @@ export class HttpTarget implements Target {
     return interrupted;
   }
 
-  /** The pools of `list`; those of endpoints that are no longer in it are retired. */
-  #follow(list: readonly { readonly host: string; readonly port: number }[]): readonly EndpointPool[] {
-    if (list === this.#list && this.#pooled.length > 0) return this.#pooled;
-    const next = new Map<string, EndpointPool>();
-    for (const endpoint of list) {
-      const key = `${endpoint.host}:${endpoint.port}`;
-      next.set(key, this.#pools.get(key) ?? next.get(key) ?? new EndpointPool(endpoint, this.#deps.random));
-    }
-    for (const [key, pool] of this.#pools) if (!next.has(key)) this.#retire(pool);
-    this.#pools = next;
-    this.#list = list;
-    this.#pooled = [...next.values()];
-    return this.#pooled;
-  }
-
-  #retireAll(): void {
-    for (const pool of this.#pools.values()) this.#retire(pool);
-    this.#pools = new Map();
-    this.#pooled = [];
-  }
-
-  #retire(pool: EndpointPool): void {
-    for (const old of this.#retired) if (old.size === 0 && old.outstanding === 0) this.#retired.delete(old);
-    pool.retire();
-    this.#retired.add(pool);
-  }
-
   #tlsFrom(tls: TlsConfig): DialTls | undefined {
     const url = new URL(this.#config.origin);
     if (url.protocol !== 'https:') return undefined;
@@ -252,6 +316,18 @@ const interrupted: Outcome = {
   reason: 'TargetUnreachable',
   message: 'The call was ended before the target had answered',
 };
+
+const busy: Outcome = {
+  kind: 'throttled',
+  reason: 'TargetThrottled',
+  message: 'Every endpoint of the target is at an invocation, and takes one at a time',
+};
+
+const nothing = new Uint8Array();
+
+function notReady({ reason, message }: Unready): Outcome {
+  return { kind: 'unreachable', reason, message };
+}
 
 function unreachable(error: Error): Outcome {
   return { kind: 'unreachable', reason: 'TargetUnreachable', message: error.message };

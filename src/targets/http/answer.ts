@@ -16,6 +16,8 @@ export interface AnswerHead {
   readonly functionError: string | undefined;
   readonly retryAfter: string | undefined;
   readonly executedVersion: string | undefined;
+  /** Code of one of Lambda's own errors, from servers that speak its API. */
+  readonly errorType?: string | undefined;
   readonly contentEncoding: string | undefined;
   /** `Content-Length` as declared. */
   readonly declaredBytes: number | undefined;
@@ -37,6 +39,7 @@ export function readHead(statusCode: number, headers: ReceivedHeaders): AnswerHe
     functionError: first('x-amz-function-error'),
     retryAfter: first('retry-after'),
     executedVersion: first('x-amz-executed-version'),
+    errorType: first('x-amzn-errortype'),
     contentEncoding: first('content-encoding'),
     declaredBytes: length === undefined ? undefined : Number(length),
     delimited: length !== undefined || first('transfer-encoding') !== undefined || statusCode === 204,
@@ -72,16 +75,8 @@ export function outcomeOf(head: AnswerHead, body: Uint8Array, nowMs: number): Ou
   }
   switch (statusCode) {
     case 429:
-    case 503: {
-      const retryAfterMs =
-        head.retryAfter === undefined ? undefined : parseRetryAfter(head.retryAfter, nowMs);
-      return {
-        kind: 'throttled',
-        reason: 'TargetThrottled',
-        message: `The target answered ${statusCode}`,
-        ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
-      };
-    }
+    case 503:
+      return throttled(head, `The target answered ${statusCode}`, nowMs);
     case 401:
     case 403:
     case 404:
@@ -107,9 +102,20 @@ export function outcomeOf(head: AnswerHead, body: Uint8Array, nowMs: number): Ou
   }
 }
 
+/** The target takes no more for now; what it asks to wait is honoured. */
+export function throttled(head: AnswerHead, message: string, nowMs: number): Outcome {
+  const retryAfterMs = head.retryAfter === undefined ? undefined : parseRetryAfter(head.retryAfter, nowMs);
+  return {
+    kind: 'throttled',
+    reason: 'TargetThrottled',
+    message,
+    ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
+  };
+}
+
 /** A function error of our own finding: the attempt is spent. */
 export function failed(
-  reason: 'FunctionError' | 'Timeout' | 'ResponseInvalid' | 'ConnectionLost',
+  reason: 'FunctionError' | 'Timeout' | 'ResponseInvalid' | 'ConnectionLost' | 'PayloadTooLarge',
   message: string,
   statusCode?: number,
 ): Outcome {

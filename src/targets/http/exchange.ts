@@ -7,14 +7,7 @@
  */
 import type { Dispatcher } from 'undici';
 import type { Clock } from '../../lib/clock.ts';
-import {
-  BodyBuffer,
-  maxAnswerBytes,
-  maxDroppedBytes,
-  needsBody,
-  readHead,
-  type AnswerHead,
-} from './answer.ts';
+import { BodyBuffer, maxAnswerBytes, maxDroppedBytes, readHead, type AnswerHead } from './answer.ts';
 import type { Connection } from './connection.ts';
 
 export interface CallRequest {
@@ -22,6 +15,17 @@ export interface CallRequest {
   /** Name, value, name, value. */
   readonly headers: string[];
   readonly body: Uint8Array;
+  /** Whether the body of an answer with this head matters. */
+  readonly needsBody: (head: AnswerHead) => boolean;
+}
+
+/** What becomes of a call that is not waited for any longer: it is heard out for at most `maxMs` instead of cut. */
+export interface HearingOut {
+  readonly maxMs: number;
+  /** Called when its time-out has come before its end. */
+  readonly onGivenUp: () => void;
+  /** Called after that, once, when it has really ended and its connection is closed. */
+  readonly onEnd: () => void;
 }
 
 export type Exchange =
@@ -36,20 +40,27 @@ export type Exchange =
   /** The caller's signal; nobody knows what the target did. */
   | { readonly kind: 'aborted' };
 
-/** Sends `request` and resolves when its fate is known; never rejects. The connection is unusable unless `answered`. */
+/**
+ * Sends `request` and resolves when its fate is known; never rejects. The connection is unusable unless `answered`.
+ * With `hearing`, a call that timed out goes on in the background; its connection is closed when it ends.
+ */
 export async function exchange(
   clock: Clock,
   connection: Connection,
   request: CallRequest,
   timeoutMs: number,
   signal: AbortSignal,
+  hearing?: HearingOut,
 ): Promise<Exchange> {
-  const call = new Call(connection);
+  const call = new Call(connection, request.needsBody);
   const done = new AbortController();
   const onAbort = (): void => call.end({ kind: 'aborted' });
   let timer: Promise<void> | undefined;
   call.onSent = () => {
-    timer = clock.sleep(timeoutMs, done.signal).then(() => call.end({ kind: 'timed-out', head: call.head }));
+    timer = clock.sleep(timeoutMs, done.signal).then(() => {
+      if (hearing === undefined || done.signal.aborted) call.end({ kind: 'timed-out', head: call.head });
+      else call.giveUp({ kind: 'timed-out', head: call.head });
+    });
   };
   if (signal.aborted) onAbort();
   else {
@@ -66,9 +77,29 @@ export async function exchange(
   done.abort('answered');
   await timer;
   connection.reused = true;
+  if (hearing !== undefined && call.isGivenUp) {
+    hearing.onGivenUp();
+    void hearOut(clock, connection, call, hearing);
+    return result;
+  }
   // Nothing may go out on it again; a request that still waits in it is cancelled before its first byte.
   if (result.kind !== 'answered' || call.isCut) void connection.destroy();
   return result;
+}
+
+async function hearOut(
+  clock: Clock,
+  connection: Connection,
+  call: Call,
+  { maxMs, onEnd }: HearingOut,
+): Promise<void> {
+  const over = new AbortController();
+  const limit = clock.sleep(maxMs, over.signal);
+  await Promise.race([call.ended, limit]);
+  over.abort('ended');
+  await limit;
+  await connection.destroy();
+  onEnd();
 }
 
 /** undici's handler of one request. The first end counts; what comes later finds nobody. */
@@ -77,34 +108,55 @@ class Call implements Dispatcher.DispatchHandler {
   /** The answer was cut off by us, so its connection cannot be used again. */
   isCut = false;
   onSent: () => void = () => undefined;
+  /** Its result is out, and it goes on to its end. */
+  isGivenUp = false;
   readonly result: Promise<Exchange>;
+  /** After `giveUp`: resolves when nothing more is coming. */
+  ended: Promise<void> | undefined;
   readonly #connection: Connection;
+  readonly #needsBody: (head: AnswerHead) => boolean;
   readonly #body = new BodyBuffer();
   readonly #settle: (result: Exchange) => void;
+  #over: (() => void) | undefined;
   #ended = false;
   #sent = false;
   #received = 0;
   #controller: Dispatcher.DispatchController | undefined;
 
-  constructor(connection: Connection) {
+  constructor(connection: Connection, needsBody: (head: AnswerHead) => boolean) {
     this.#connection = connection;
+    this.#needsBody = needsBody;
     const { promise, resolve } = Promise.withResolvers<Exchange>();
     this.result = promise;
     this.#settle = resolve;
   }
 
+  /** Gives the result without ending the request. */
+  giveUp(result: Exchange): void {
+    if (this.#ended) return;
+    this.isGivenUp = true;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.ended = promise;
+    this.#over = resolve;
+    this.#settle(this.#told(result) ?? result);
+  }
+
   end(result: Exchange): void {
     if (this.#ended) return;
     this.#ended = true;
-    // A head that tells all stands, however its body ended.
-    const told =
-      'head' in result && result.head !== undefined && !needsBody(result.head) ? result.head : undefined;
+    this.#over?.();
     const isWhole = result.kind === 'answered' && !this.isCut;
     if (!isWhole) {
       this.isCut = true;
       this.#controller?.abort(new Error('The call has ended'));
     }
-    this.#settle(told === undefined ? result : { kind: 'answered', head: told, body: new Uint8Array() });
+    this.#settle(this.#told(result) ?? result);
+  }
+
+  /** A head that tells all stands, however its body ended. */
+  #told(result: Exchange): Exchange | undefined {
+    if (!('head' in result) || result.head === undefined || this.#needsBody(result.head)) return undefined;
+    return { kind: 'answered', head: result.head, body: new Uint8Array() };
   }
 
   onRequestStart(controller: Dispatcher.DispatchController): void {
@@ -134,7 +186,7 @@ class Call implements Dispatcher.DispatchHandler {
     if (this.#ended || head === undefined) return;
     this.#received += chunk.length;
     if (this.#received > this.#limit(head)) this.end({ kind: 'oversize', head });
-    else if (needsBody(head)) this.#body.append(chunk);
+    else if (this.#needsBody(head) && !this.isGivenUp) this.#body.append(chunk);
   }
 
   onResponseEnd(): void {
@@ -156,6 +208,6 @@ class Call implements Dispatcher.DispatchHandler {
   }
 
   #limit(head: AnswerHead): number {
-    return needsBody(head) ? maxAnswerBytes : maxDroppedBytes;
+    return this.#needsBody(head) ? maxAnswerBytes : maxDroppedBytes;
   }
 }

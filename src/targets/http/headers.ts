@@ -4,6 +4,7 @@
  * out, and never a call that cannot be made.
  */
 import { reservedHeaders } from '../../api/rules.ts';
+import { traceIdOf, traceparentOf } from '../../aws/trace-context.ts';
 import { never, SluiceError } from '../../lib/errors.ts';
 import type { Invocation } from '../../poller/ports.ts';
 
@@ -59,15 +60,22 @@ export interface HeaderDeps {
   readonly newTraceId: () => string;
 }
 
+/** What a format adds to the headers of a call. */
+export interface FormatHeaders {
+  readonly contentType: string;
+  readonly headersOf: (invocation: Invocation) => readonly string[];
+}
+
 /** All headers of one call as undici takes them: name, value, name, value. */
 export function callHeaders(
   deps: HeaderDeps,
   fixed: Readonly<Record<string, string>>,
   invocation: Invocation,
+  format: FormatHeaders,
 ): string[] {
   const own: string[] = [
     'content-type',
-    'application/json',
+    format.contentType,
     'accept-encoding',
     'identity',
     'idempotency-key',
@@ -77,7 +85,7 @@ export function callHeaders(
   for (const [name, value] of Object.entries(fixed)) own.push(name, value);
   const xray = traceHeaderOf(invocation);
   if (xray !== undefined) own.push('x-amzn-trace-id', xray);
-  own.push('traceparent', traceparent(deps.newTraceId, xray));
+  own.push('traceparent', traceparent(deps.newTraceId, xray), ...format.headersOf(invocation));
   return own;
 }
 
@@ -89,24 +97,11 @@ export function traceHeaderOf(invocation: Invocation): string | undefined {
   const header = invocation.records.find(({ traceHeader }) => traceHeader !== undefined)?.traceHeader;
   // Producers write it, so it may be anything: a line break in it would be a header of the producer's choice.
   if (header === undefined || !/^[\w=;:. -]{1,512}$/.test(header)) return undefined;
-  return rootOf(header) === undefined ? undefined : header;
+  return traceIdOf(header) === undefined ? undefined : header;
 }
 
-/**
- * W3C trace context of one call: the trace of the X-Ray header where there is one, else a new trace. A new trace is
- * marked sampled: with the flag off, consumers that follow their caller would record nothing at all.
- */
+/** W3C trace context of one call: the trace of the X-Ray header where there is one, else a new trace, sampled. */
 function traceparent(newTraceId: () => string, xray: string | undefined): string {
-  const root = xray === undefined ? undefined : rootOf(xray);
-  if (xray === undefined || root === undefined) {
-    return `00-${newTraceId()}-${newTraceId().slice(0, 16)}-01`;
-  }
-  const parent = /(?:^|;)\s*Parent=([0-9a-f]{16})(?:;|$)/.exec(xray)?.[1] ?? newTraceId().slice(0, 16);
-  const sampled = /(?:^|;)\s*Sampled=0(?:;|$)/.test(xray) ? '00' : '01';
-  return `00-${root}-${parent}-${sampled}`;
-}
-
-function rootOf(xray: string): string | undefined {
-  const root = /(?:^|;)\s*Root=1-([0-9a-f]{8})-([0-9a-f]{24})(?:;|$)/.exec(xray);
-  return root === null ? undefined : `${root[1]}${root[2]}`;
+  const span = (): string => newTraceId().slice(0, 16);
+  return (xray === undefined ? undefined : traceparentOf(xray, span)) ?? `00-${newTraceId()}-${span()}-01`;
 }

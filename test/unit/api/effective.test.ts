@@ -202,10 +202,6 @@ describe('what is not built yet', () => {
     ['selfManagedEventSource', spec({ selfManagedEventSource: kafka })],
     ['provisionedPollerConfig', aMapping({ provisionedPollerConfig: { minimumPollers: 2 } }).spec],
     ['poller.rateLimit', aMapping({ poller: { target: { http }, rateLimit: { batchesPerSecond: 1 } } }).spec],
-    [
-      'poller.target.http.format',
-      aMapping({ poller: { target: { http: { ...http, format: 'CloudEvents' } } } }).spec,
-    ],
     ['aws.serviceAccountName', aMapping({ aws: { serviceAccountName: 'orders' } }).spec],
     ['managementPolicy', aMapping({ managementPolicy: 'Observe' }).spec],
     ['managementPolicy', spec({ eventSourceARN: arn('sqs', 'a'), managementPolicy: 'Observe' })],

@@ -154,13 +154,6 @@ describe('from the spec to the configuration', () => {
       why: 'neither Service nor URL',
     },
     {
-      http: { url: 'https://a.test', format: 'CloudEvents' as const },
-      more: {},
-      reason: 'NotSupported',
-      field: '`poller.target.http.format`',
-      why: 'not built yet',
-    },
-    {
       http: { url: 'https://a.test', headers: { Host: { value: 'b' } } },
       more: {},
       reason: 'InvalidSpec',

@@ -2,7 +2,7 @@ import { Duplex } from 'node:stream';
 import type { Socket } from 'node:net';
 import { describe, expect, test } from 'vitest';
 import { MutableEndpoints, urlEndpoint } from '../../../src/targets/http-endpoints.ts';
-import { BodyBuffer, brokenOutcome } from '../../../src/targets/http/answer.ts';
+import { BodyBuffer, brokenOutcome, needsBody } from '../../../src/targets/http/answer.ts';
 import { Connection } from '../../../src/targets/http/connection.ts';
 import { chooseEndpoint, EndpointPool } from '../../../src/targets/http/endpoint-pool.ts';
 import { exchange } from '../../../src/targets/http/exchange.ts';
@@ -23,7 +23,7 @@ function aSocket(onWrite: (socket: Duplex) => void): Duplex {
   return socket;
 }
 
-const request = { path: '/', headers: [], body: Buffer.from('{}') };
+const request = { path: '/', headers: [], body: Buffer.from('{}'), needsBody };
 const send = (socket: Duplex) => {
   const connection = new Connection('http://orders.shop.svc', socket as Socket, 60_000, () => undefined);
   return exchange(new VirtualClock(), connection, request, 1000, new AbortController().signal);

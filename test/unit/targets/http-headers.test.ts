@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { SluiceError } from '../../../src/lib/errors.ts';
 import type { Invocation, SourceRecord } from '../../../src/poller/ports.ts';
+import { formats } from '../../../src/targets/http/format.ts';
 import { callHeaders, checkFixedHeaders } from '../../../src/targets/http/headers.ts';
 
 const ids = (): (() => string) => {
@@ -25,6 +26,7 @@ const headersFor = (fixed: Record<string, string>, ...records: SourceRecord[]): 
     { version: '0.1.0', newTraceId: ids() },
     checkFixedHeaders(fixed),
     invocation(...records),
+    formats.Lambda,
   );
   const found: Record<string, string> = {};
   for (let index = 0; index < list.length; index += 2) {
