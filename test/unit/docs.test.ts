@@ -164,6 +164,9 @@ describe('what works in this version', () => {
     { words: 'SQS, standard and FIFO, in Poller mode', spec: poller },
     { words: 'standard and FIFO, in Poller mode', spec: { ...poller, ...arn('sqs', 'orders.fifo') } },
     { words: 'HTTP target: Service or URL', spec: http({}) },
+    { words: 'formats `Lambda`', spec: http({ format: 'Lambda' }) },
+    { words: '`LambdaInvoke`', spec: http({ format: 'LambdaInvoke' }) },
+    { words: '`CloudEvents`', spec: http({ format: 'CloudEvents' }) },
     { words: 'SQS in Managed mode', spec: managed },
     {
       words: 'also from Secrets',
@@ -188,8 +191,6 @@ describe('what works in this version', () => {
       spec: { ...poller, ...arn('mq', 'broker:b:b-00000000-0000-0000-0000-000000000000') },
     },
     { words: 'DocumentDB', spec: { ...poller, ...arn('rds', 'cluster:docs') } },
-    { words: '`LambdaInvoke`', spec: http({ format: 'LambdaInvoke' }) },
-    { words: '`CloudEvents`', spec: http({ format: 'CloudEvents' }) },
     { words: '`poller.rateLimit`', spec: { ...poller, poller: { rateLimit: { batchesPerSecond: 1 } } } },
     {
       words: '`provisionedPollerConfig`',
