@@ -161,6 +161,10 @@ export const reasons = {
     description: 'A Secret or one of its keys does not exist in the namespace of the mapping.',
     fix: 'Create the Secret, or correct the reference that the message names.',
   },
+  SecretNotPermitted: {
+    description: 'A Secret may not be read by the pollers, or does not exist and they may not know.',
+    fix: 'Give the pollers a Role for this one Secret, as in `deploy/secret-access.yaml`; the mapping starts by itself.',
+  },
   SecretInvalid: {
     description: 'A Secret exists, but what it holds cannot be used.',
     fix: 'Put a PEM certificate or a plain value where the message says.',

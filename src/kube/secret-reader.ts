@@ -11,7 +11,7 @@ interface Secret extends KubeObject {
   readonly data?: Readonly<Record<string, string>>;
 }
 
-/** Throws `SecretNotFound` for a Secret that is not there for this process, `MemberFailed` when nobody says. */
+/** Throws `SecretNotFound`, `SecretNotPermitted` when a Role is missing, and `MemberFailed` when nobody says. */
 export function kubeSecretReader(api: Pick<ApiClient, 'get'>): SecretReader {
   return {
     async read(namespace, name, signal) {
@@ -30,9 +30,11 @@ export function kubeSecretReader(api: Pick<ApiClient, 'get'>): SecretReader {
           });
         }
         if (isKubeError(error, 'Forbidden')) {
+          // The server names who asked; no RoleBinding can be written without that.
+          const who = /User "([^"]+)"/.exec(error.message)?.[1] ?? "the poller's ServiceAccount";
           throw new SluiceError(
-            'SecretNotFound',
-            `Secret ${namespace}/${name} must be readable by the poller's ServiceAccount`,
+            'SecretNotPermitted',
+            `the Secret ${namespace}/${name} may not be read: ${who} must have a Role in ${namespace} with the verb get on secrets, resourceNames ${name}, as in deploy/secret-access.yaml`,
             never,
             { cause: error },
           );

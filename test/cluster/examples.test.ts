@@ -347,7 +347,29 @@ describe('the rights of deploy/rbac.yaml', () => {
     expect(await statuses()).toEqual([404, 404]);
   });
 
-  it('give one Secret of one namespace by deploy/secret-access.yaml', async () => {
+  it('give one Secret of one namespace by deploy/secret-access.yaml, and what names it starts by itself', async () => {
+    const secured = { resource: mapping, name: 'secured' };
+    await sqs.send(new CreateQueueCommand({ QueueName: 'secured' }));
+    const token = { valueFrom: { secretKeyRef: { name: 'orders-ca', key: 'ca.crt' } } };
+    await shop.apply([
+      { apiVersion: 'v1', kind: 'Secret', metadata: { name: 'orders-ca' }, stringData: { 'ca.crt': 'x' } },
+      {
+        apiVersion: 'sluice.dev/v1alpha1',
+        kind: 'EventSourceMapping',
+        metadata: { name: 'secured' },
+        spec: {
+          mode: 'Poller',
+          eventSourceARN: 'arn:aws:sqs:::secured',
+          poller: {
+            target: { http: { service: { name: 'orders-consumer', port: 80 }, headers: { 'X-T': token } } },
+          },
+        },
+      },
+    ]);
+    const without = await shop.waitForCondition(secured, { type: 'Stalled', reason: 'SecretNotPermitted' });
+    expect(conditionOf(without, 'Stalled')?.message).toContain(
+      'shop/orders-ca may not be read: system:serviceaccount:sluice-system:sluice-poller must have a Role in shop',
+    );
     await kubectl('apply', '--validate=strict', '-f', path.join(repository, 'deploy/secret-access.yaml'));
     const as = '--as=system:serviceaccount:sluice-system:sluice-poller';
     expect(
@@ -356,6 +378,9 @@ describe('the rights of deploy/rbac.yaml', () => {
     expect(
       (await controlPlane.kubectl(['-n', 'shop', 'auth', 'can-i', 'get', 'secret/other', as])).code,
     ).not.toBe(0);
+    const allowed = await shop.waitForCondition(secured, { type: 'Ready', reason: 'Serving' });
+    expect(conditionOf(allowed, 'Stalled')).toBeUndefined();
+    await shop.delete(secured);
   });
 });
 

@@ -20,6 +20,7 @@ const lasting: ReadonlySet<Reason> = new Set<Reason>([
   'ServiceNotFound',
   'ServiceNotPermitted',
   'SecretNotFound',
+  'SecretNotPermitted',
   'SecretInvalid',
 ]);
 

@@ -29,7 +29,7 @@ test.each([
   {
     why: 'it may not be read',
     error: fail('Forbidden', 403, 'forbidden'),
-    reason: 'SecretNotFound',
+    reason: 'SecretNotPermitted',
     retry: 'never',
   },
   {
@@ -56,4 +56,15 @@ test.each([
   expect(failure).toMatchObject({ reason, retry: { kind: retry }, cause: error });
   expect((failure as SluiceError).message).toContain('shop/key');
   expect(isReason(reason)).toBe(true);
+});
+
+test('names the Role that is needed, and for whom, when a Secret may not be read', async () => {
+  const api = new FakeKubeApi(new VirtualClock());
+  const who = 'system:serviceaccount:sluice-system:sluice-poller';
+  api.before = () => {
+    throw fail('Forbidden', 403, `secrets "key" is forbidden: User "${who}" cannot get resource "secrets"`);
+  };
+  await expect(kubeSecretReader(api).read('shop', 'key', signal)).rejects.toThrow(
+    `the Secret shop/key may not be read: ${who} must have a Role in shop with the verb get on secrets, resourceNames key, as in deploy/secret-access.yaml`,
+  );
 });
