@@ -5,7 +5,7 @@
  */
 import { readFile } from 'node:fs/promises';
 import type { RequestOptions } from 'node:https';
-import { KubeConfig } from '@kubernetes/client-node';
+import { KubeConfig, type Cluster } from '@kubernetes/client-node';
 import { messageOf } from '../lib/errors.ts';
 import type { ClusterAccess, Credentials } from './cluster-access.ts';
 import { KubeError } from './kube-error.ts';
@@ -25,6 +25,14 @@ export async function loadAccess(options: AccessOptions = {}): Promise<ClusterAc
   const cluster = config.getCurrentCluster();
   if (cluster === null || !/^https?:\/\//.test(cluster.server ?? '')) {
     throw configError(options, new Error('the current context must name a cluster with a `server` URL'));
+  }
+  if (isPlain(cluster) && !isPlainAllowed(cluster)) {
+    throw configError(
+      options,
+      new Error(
+        `the \`server\` of the current context must be an https URL, or http on a loopback address, as of kubectl proxy; found ${cluster.server}`,
+      ),
+    );
   }
   const proxy = cluster.proxyUrl;
   if (proxy?.startsWith('socks') === true) {
@@ -80,7 +88,21 @@ async function readConfig(options: AccessOptions): Promise<KubeConfig> {
   } catch (error) {
     throw configError(options, error);
   }
+  // client-node takes http only together with this; there is no TLS to verify.
+  config.clusters = config.clusters.map((cluster) =>
+    isPlain(cluster) && isPlainAllowed(cluster) ? { ...cluster, skipTLSVerify: true } : cluster,
+  );
   return config;
+}
+
+function isPlain({ server }: Cluster): boolean {
+  return URL.canParse(server) && new URL(server).protocol === 'http:';
+}
+
+/** Plain HTTP shows tokens and Secrets to whoever is on the way: on this machine nobody is, else somebody said so. */
+function isPlainAllowed({ server, skipTLSVerify }: Cluster): boolean {
+  const host = URL.canParse(server) ? new URL(server).hostname : '';
+  return skipTLSVerify || host === 'localhost' || host === '[::1]' || /^127(\.\d+){3}$/.test(host);
 }
 
 function configError(options: AccessOptions, cause: unknown): KubeError {

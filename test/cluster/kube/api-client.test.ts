@@ -1,3 +1,4 @@
+import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { group, resources, version } from '../../../src/api/meta.ts';
 import { ApiClient } from '../../../src/kube/api-client.ts';
@@ -13,6 +14,8 @@ import { kubeApiSuite } from '../../contract/kube/kube-api-suite.ts';
 import { eventually } from '../../support/eventually.ts';
 import { startFaultProxy } from '../../support/fault-proxy.ts';
 import { testNamespace, type TestNamespace } from '../../support/kube.ts';
+import { tempFolder } from '../../support/temp-folder.ts';
+import { startProcess } from '../../support/processes.ts';
 import { sharedControlPlane } from '../../support/shared-control-plane.ts';
 
 let namespace: TestNamespace;
@@ -48,6 +51,38 @@ kubeApiSuite('the client with a real API server', {
 });
 
 describe('access', () => {
+  it('goes through kubectl proxy, which speaks plain HTTP on this machine, watches included', async () => {
+    const { info, kubeconfig } = sharedControlPlane();
+    await using proxy = startProcess({
+      name: 'kubectl proxy',
+      command: path.join(info.bin, 'kubectl'),
+      args: ['proxy', '--port=0', `--kubeconfig=${kubeconfig}`],
+    });
+    const server = await eventually(() => {
+      const address = /Starting to serve on (\S+)/.exec(proxy.stdout)?.[1];
+      return address === undefined ? undefined : `http://${address}`;
+    });
+    using folder = tempFolder();
+    const config = {
+      apiVersion: 'v1',
+      kind: 'Config',
+      'current-context': 'proxy',
+      clusters: [{ name: 'proxy', cluster: { server } }],
+      contexts: [{ name: 'proxy', context: { cluster: 'proxy', user: '' } }],
+    };
+    const access = await loadAccess({ kubeconfig: folder.write('config', JSON.stringify(config)) });
+    await using own = new ApiClient({ access, clock: systemClock });
+    const collection = `/api/v1/namespaces/${namespace.name}/configmaps`;
+    await own.create(collection, { metadata: { name: 'by-proxy' } }, { signal });
+    const leave = new AbortController();
+    const query = { watch: true, fieldSelector: 'metadata.name=by-proxy' };
+    for await (const line of await own.watch(collection, { query, signal: leave.signal })) {
+      expect(JSON.parse(line)).toMatchObject({ type: 'ADDED', object: { metadata: { name: 'by-proxy' } } });
+      break;
+    }
+    leave.abort();
+  });
+
   it('is refused without rights, with `Forbidden`, and says who and what', async () => {
     const { server, ca, restrictedToken } = sharedControlPlane();
     await using own = new ApiClient({ access: tokenAccess(server, restrictedToken, ca), clock: systemClock });

@@ -47,6 +47,22 @@ it('finds server and namespace of the current context, or of the one that is nam
   expect((await loadAccess({ kubeconfig, context: 'other' })).namespace).toBe('elsewhere');
 });
 
+it.each(['http://127.0.0.1:8001', 'http://localhost:8001', 'http://[::1]:8001'])(
+  'takes %s, as of kubectl proxy',
+  async (server) => {
+    const access = await loadAccess({ kubeconfig: await write({ cluster: { server } }) });
+    expect(access.server).toBe(server);
+    expect((await access.credentials()).headers).toEqual({});
+    expect((await access.credentials(true)).headers).toEqual({});
+  },
+);
+
+it('takes plain HTTP over a network where the kubeconfig gives up on TLS in so many words', async () => {
+  const cluster = { server: 'http://10.0.0.1:8080', 'insecure-skip-tls-verify': true };
+  const access = await loadAccess({ kubeconfig: await write({ cluster, user: { token: 't' } }) });
+  expect((await access.credentials()).headers['authorization']).toBe('Bearer t');
+});
+
 describe('credentials', () => {
   it.each([
     { user: { token: 't' }, authorization: 'Bearer t', why: 'a token' },
@@ -119,6 +135,11 @@ describe('what cannot work is said', () => {
   it.each([
     { parts: undefined, says: /no such file/, why: 'no file' },
     { parts: { cluster: { server: 'ftp://x' } }, says: /`server` URL/, why: 'no URL of a server' },
+    {
+      parts: { cluster: { server: 'http://10.0.0.1:8080' }, user: { token: 't' } },
+      says: /`server` of the current context must be an https URL, or http on a loopback address.*found http:\/\/10\.0\.0\.1:8080/,
+      why: 'plain HTTP over a network',
+    },
     { parts: { more: { 'current-context': 'gone' } }, says: /current context/, why: 'no such context' },
     {
       parts: { cluster: { 'proxy-url': 'socks5://10.0.0.1' } },
