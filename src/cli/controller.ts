@@ -114,6 +114,7 @@ async function runController(argv: readonly string[], io: Io): Promise<number> {
     random,
     reportingController: `${group}/controller`,
     reportingInstance: identity.slice(0, 128),
+    observe: kube.recorder,
   });
   const tell = narrateController({ metrics, log });
   const emit: Emit = (event) => {

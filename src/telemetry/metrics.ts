@@ -185,6 +185,11 @@ export const definitions = {
     labels: ['resource', 'namespace'],
   },
   sluice_members: { kind: 'gauge', help: 'Live pollers by pool.', labels: ['pool'] },
+  sluice_kubernetes_events_total: {
+    kind: 'counter',
+    help: 'Kubernetes Events by what became of them: written, repeated (counted up an earlier one), rate_limited, queue_full, stopped, failed.',
+    labels: ['outcome'],
+  },
   sluice_aws_requests_total: {
     kind: 'counter',
     help: 'Calls of AWS control-plane APIs, by answer.',

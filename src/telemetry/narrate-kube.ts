@@ -3,6 +3,7 @@
  * lines where a person may want to know.
  */
 import type { RequestEvent } from '../kube/calls.ts';
+import type { EventRecorderEvent } from '../kube/event-recorder.ts';
 import type { LeaderElectionEvent } from '../kube/leader-election.ts';
 import type { MemberLeaseEvent } from '../kube/member-lease.ts';
 import type { Reflector, ReflectorEvent } from '../kube/reflector.ts';
@@ -17,7 +18,10 @@ export interface KubeNarrator {
   readonly member: (event: MemberLeaseEvent) => void;
   readonly election: (event: LeaderElectionEvent) => void;
   readonly queue: (event: WorkQueueEvent) => void;
+  readonly recorder: (event: EventRecorderEvent) => void;
 }
+
+const dropped = { queueFull: 'queue_full', rateLimited: 'rate_limited', stopped: 'stopped' } as const;
 
 export function narrateKube(deps: { readonly metrics: Metrics; readonly log: Log }): KubeNarrator {
   const { metrics, log } = deps;
@@ -104,6 +108,16 @@ export function narrateKube(deps: { readonly metrics: Metrics; readonly log: Log
           });
           return;
       }
+    },
+    recorder(event) {
+      const outcome = event.kind === 'dropped' ? dropped[event.cause] : event.kind;
+      const written = event.kind === 'written' && event.repeated ? 'repeated' : outcome;
+      metrics.inc('sluice_kubernetes_events_total', { outcome: written });
+      // The condition holds the fact, so a lost Event is no trouble; that they all are is one.
+      if (event.kind === 'failed')
+        log.warn('Could not write an Event', { event: event.reason, detail: event.message });
+      else if (event.kind === 'dropped')
+        log.debug('Dropped an Event', { event: event.reason, cause: outcome });
     },
     queue(event) {
       const labels = { name: event.queue };

@@ -305,6 +305,9 @@ describe('the rights of deploy/rbac.yaml', () => {
       expect(await process.metric('rest_client_requests_total', { code: '200' })).toBeGreaterThan(0);
       expect(await process.metric('rest_client_requests_total', { code: '403' })).toBeUndefined();
     }
+    const events = (outcome: string) => controller.metric('sluice_kubernetes_events_total', { outcome });
+    expect(await events('written')).toBeGreaterThan(0);
+    expect(await events('failed')).toBeUndefined();
   });
 
   it.each([

@@ -52,6 +52,28 @@ const rows: readonly {
     said: 'error A handler of changes failed',
   },
   {
+    why: 'an Event that was written',
+    tell: ({ recorder }) => recorder({ kind: 'written', reason: 'Serving', repeated: false }),
+    series: ['sluice_kubernetes_events_total{outcome="written"} 1'],
+  },
+  {
+    why: 'an Event that came again',
+    tell: ({ recorder }) => recorder({ kind: 'written', reason: 'Serving', repeated: true }),
+    series: ['sluice_kubernetes_events_total{outcome="repeated"} 1'],
+  },
+  {
+    why: 'an Event too many',
+    tell: ({ recorder }) => recorder({ kind: 'dropped', reason: 'Serving', cause: 'rateLimited' }),
+    series: ['sluice_kubernetes_events_total{outcome="rate_limited"} 1'],
+    said: 'debug Dropped an Event',
+  },
+  {
+    why: 'an Event that was refused',
+    tell: ({ recorder }) => recorder({ kind: 'failed', reason: 'Serving', message: 'forbidden' }),
+    series: ['sluice_kubernetes_events_total{outcome="failed"} 1'],
+    said: 'warn Could not write an Event',
+  },
+  {
     why: 'an add to the queue',
     tell: ({ queue }) => queue({ kind: 'added', queue: 'q', key: 'k' } as Parameters<Narrator['queue']>[0]),
     series: ['workqueue_adds_total{name="q"} 1'],
