@@ -10,9 +10,11 @@ import { prepareControlPlane } from './prepare-control-plane.mjs';
 import { prepareHelm, prepareHelm3 } from './prepare-helm.mjs';
 import { prepareElasticMq } from './prepare-java.mjs';
 import { prepareLocalEmu, prepareMiniStack } from './prepare-python.mjs';
+import { prepareRie } from './prepare-rie.mjs';
 import { runScript, SetupError } from './setup.mjs';
 
 const servers = {
+  'aws-lambda-rie': prepareRie,
   'control-plane': prepareControlPlane,
   elasticmq: prepareElasticMq,
   helm: prepareHelm,

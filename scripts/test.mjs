@@ -19,12 +19,12 @@ import { root, runScript, setup, SetupError } from './setup.mjs';
  */
 const tiers = [
   { name: 'unit', needs: [], uses: [] },
-  { name: 'contract', needs: [], uses: ['elasticmq', 'ministack', 'localemu'] },
-  { name: 'cluster', needs: ['control-plane'], uses: ['helm', 'helm3'], together: true },
+  { name: 'contract', needs: [], uses: ['aws-lambda-rie', 'elasticmq', 'ministack', 'localemu'] },
+  { name: 'cluster', needs: ['control-plane'], uses: ['aws-lambda-rie', 'helm', 'helm3'], together: true },
   {
     name: 'system',
     needs: ['control-plane'],
-    uses: ['elasticmq', 'helm', 'ministack', 'localemu'],
+    uses: ['aws-lambda-rie', 'elasticmq', 'helm', 'ministack', 'localemu'],
     together: true,
   },
 ];
@@ -79,7 +79,8 @@ function parse(argv) {
 
 /** Starts to prepare all that the tiers need or use, in the background; the heavy build first. */
 function startPreparing(chosen) {
-  const names = ['control-plane', 'elasticmq', 'ministack', 'localemu', 'helm', 'helm3'].filter((name) =>
+  const all = ['control-plane', 'elasticmq', 'ministack', 'localemu', 'aws-lambda-rie', 'helm', 'helm3'];
+  const names = all.filter((name) =>
     chosen.some((tier) => tier.needs.includes(name) || tier.uses.includes(name)),
   );
   return new Map(names.map((name) => [name, prepare(name)]));

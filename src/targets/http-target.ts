@@ -176,61 +176,56 @@ export class HttpTarget implements Target {
     return signal.aborted ? interrupted : outcome;
   }
 
-  /** Waits for an endpoint that is at no call, and calls that; or the next free ones as long as nothing was sent. */
+  /** Waits for an endpoint that is at no call, and calls that; or the next one as long as nothing was sent. */
   async #callAlone(request: CallRequest, signal: AbortSignal): Promise<Outcome> {
     const { clock } = this.#deps;
-    const first = await this.#free(signal);
-    if (!(first instanceof EndpointPool)) return first;
-    const connectByMs = clock.monotonic() + connectBudgetMs;
-    const tried = new Set<EndpointPool>();
-    let outcome: Outcome = interrupted;
-    for (let pool: EndpointPool | undefined = first; pool !== undefined; pool = this.#freeNow(tried)) {
-      tried.add(pool);
-      const left = maxEndpoints - tried.size + 1;
-      const attempt = await this.#callOn(pool, request, (connectByMs - clock.monotonic()) / left, signal);
+    const byMs = clock.monotonic() + this.#config.timeoutMs;
+    const tried = new Set<string>();
+    let outcome: Outcome = busy;
+    while (tried.size < maxEndpoints && !signal.aborted) {
+      const pool = await this.#free(tried, byMs, signal);
+      if (pool === undefined) break;
+      tried.add(keyOf(pool));
+      const attempt = await this.#callOn(pool, request, connectBudgetMs / maxEndpoints, signal);
       if (attempt.kind === 'called') return attempt.outcome;
       outcome = attempt.outcome;
-      if (signal.aborted) return interrupted;
-      pool.passedOverUntilMs = clock.monotonic() + passOverMs;
-      if (tried.size >= maxEndpoints || clock.monotonic() >= connectByMs) break;
+      if (!signal.aborted) pool.passedOverUntilMs = clock.monotonic() + passOverMs;
     }
-    return outcome;
-  }
-
-  /** An endpoint that is ours until `#callOn` gives it back; or the outcome when there was none in time. */
-  async #free(signal: AbortSignal): Promise<EndpointPool | Outcome> {
-    const now = this.#freeNow(new Set());
-    if (now !== undefined) return now;
-    const turn = this.#turn++;
-    const { timeoutMs } = this.#config;
-    const key = await this.#occupancy.wait(this.#deps.clock, () => this.#keys(turn), timeoutMs, signal);
-    const pool = key === undefined ? undefined : this.#pools.get(key);
-    if (pool !== undefined && !signal.aborted) return pool;
-    if (key !== undefined) this.#occupancy.free(key);
     if (signal.aborted) return interrupted;
     const state = this.#deps.endpoints.current();
-    return state.kind === 'unready' ? notReady(state) : busy;
+    return state.kind === 'unready' ? notReady(state) : outcome;
   }
 
-  /** Takes an endpoint that is free now, one that is passed over last. */
-  #freeNow(tried: ReadonlySet<EndpointPool>): EndpointPool | undefined {
-    const key = this.#keys(this.#turn++).find((each) => {
-      const pool = this.#pools.get(each);
-      return pool !== undefined && !tried.has(pool) && this.#occupancy.take(each);
-    });
-    return key === undefined ? undefined : this.#pools.get(key);
+  /** An endpoint that is ours until `#callOn` gives it back, or undefined when there is none in time. */
+  async #free(
+    tried: ReadonlySet<string>,
+    byMs: number,
+    signal: AbortSignal,
+  ): Promise<EndpointPool | undefined> {
+    const turn = this.#turn++;
+    const wanted = (): readonly string[] => this.#keys(turn, tried);
+    if (wanted().length === 0) return undefined;
+    const now = wanted().find((key) => this.#occupancy.take(key));
+    const forMs = byMs - this.#deps.clock.monotonic();
+    const key = now ?? (await this.#occupancy.wait(this.#deps.clock, wanted, forMs, signal));
+    if (key === undefined) return undefined;
+    const pool = this.#pools.get(key);
+    if (pool === undefined || signal.aborted) this.#occupancy.free(key);
+    return signal.aborted ? undefined : pool;
   }
 
-  /** The endpoints of now by their keys, from `offset` on, those that are passed over last. */
-  #keys(offset: number): readonly string[] {
+  /** The endpoints of now from `offset` on, by their keys; those that are passed over only if there is no other. */
+  #keys(offset: number, tried: ReadonlySet<string>): readonly string[] {
     const state = this.#deps.endpoints.current();
     if (state.kind === 'unready') return [];
     const pools = this.#pools.follow(state.list);
     const start = offset % pools.length;
     const nowMs = this.#deps.clock.monotonic();
-    const isPassed = (pool: EndpointPool): boolean => nowMs < pool.passedOverUntilMs;
-    const turned = [...pools.slice(start), ...pools.slice(0, start)];
-    return [...turned.filter((pool) => !isPassed(pool)), ...turned.filter(isPassed)].map(keyOf);
+    const turned = [...pools.slice(start), ...pools.slice(0, start)].filter(
+      (pool) => !tried.has(keyOf(pool)),
+    );
+    const well = turned.filter((pool) => nowMs >= pool.passedOverUntilMs);
+    return (well.length > 0 ? well : turned).map(keyOf);
   }
 
   /** Sends over an idle connection, else over a new one. `not-called`: certainly nothing was sent. */

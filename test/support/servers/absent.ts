@@ -3,6 +3,8 @@
  * in its summary; `describe.skipIf(isAbsent('elasticmq'))` then leaves out what needs it. When tests are started
  * otherwise nothing is absent, and a server that cannot be had is an error.
  */
-export function isAbsent(name: 'elasticmq' | 'helm' | 'helm3' | 'localemu' | 'ministack'): boolean {
+export function isAbsent(
+  name: 'aws-lambda-rie' | 'elasticmq' | 'helm' | 'helm3' | 'localemu' | 'ministack',
+): boolean {
   return (process.env['SLUICE_ABSENT_SERVERS'] ?? '').split(',').includes(name);
 }
