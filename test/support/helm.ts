@@ -21,9 +21,18 @@ export interface HelmOptions {
   readonly input?: string;
 }
 
+/** Where they are, looked for once. */
+const folders = new Map<HelmName, Promise<string>>();
+
+function folderOf(name: HelmName): Promise<string> {
+  const known = folders.get(name) ?? prepared(name);
+  folders.set(name, known);
+  return known;
+}
+
 /** Runs Helm to its end; does not throw on a failing exit code. Without a kubeconfig it finds no cluster. */
 export async function runHelm(args: readonly string[], options: HelmOptions = {}): Promise<HelmResult> {
-  const folder = await prepared(options.helm ?? 'helm');
+  const folder = await folderOf(options.helm ?? 'helm');
   const home = path.join(os.tmpdir(), 'sluice-helm-home');
   await using run = startProcess({
     name: 'helm',
