@@ -420,6 +420,37 @@ describe('a target that throttles or is away', () => {
     expect(b.openReceives).toBe(1);
   });
 
+  test('that takes few calls at once gets no more batches taken in hand, and more within a second when it can', async () => {
+    const b = new Bench({ batchSize: 1, maximumConcurrency: 20 });
+    let capacity = 2;
+    Object.assign(b.target, { capacity: () => capacity });
+    await b.start();
+    await b.send('a', 'b', 'c', 'd', 'e', 'f');
+    expect(b.invoked).toEqual(['a', 'b']);
+    // What is not in hand stays with the queue.
+    expect(b.of('polled').reduce((sum, { records }) => sum + records, 0)).toBe(2);
+    capacity = 4;
+    await b.pass(1000);
+    expect(b.running).toHaveLength(4);
+    capacity = 1;
+    for (let call = 0; call < 3; call++) await b.answer(OK);
+    expect(b.invoked).toHaveLength(4);
+    await b.answer(OK);
+    expect(b.invoked).toHaveLength(5);
+  });
+
+  test('that takes few calls at once is no reason to grow', async () => {
+    const b = new Bench({ batchSize: 1 });
+    Object.assign(b.target, { capacity: () => 1 });
+    await b.start();
+    b.push(...Array.from({ length: 20 }, (_, index) => aRecord(String(index))));
+    for (let call = 0; call < 10; call++) {
+      await b.answer(OK);
+      await b.pass(1000);
+    }
+    expect(b.of('concurrency-changed')).toEqual([]);
+  });
+
   test('that breaks its promise and throws loses nothing', async () => {
     const b = await bench();
     const invoke = b.target.invoke.bind(b.target);
