@@ -6,17 +6,20 @@
 import os from 'node:os';
 import process from 'node:process';
 import { MissingTool } from './prepared.mjs';
+import { prepareArgoCdLua } from './prepare-argocd-lua.mjs';
 import { prepareControlPlane } from './prepare-control-plane.mjs';
 import { prepareHelm, prepareHelm3 } from './prepare-helm.mjs';
 import { prepareElasticMq } from './prepare-java.mjs';
-import { prepareLocalEmu, prepareMiniStack } from './prepare-python.mjs';
+import { prepareHadolint, prepareLocalEmu, prepareMiniStack } from './prepare-python.mjs';
 import { prepareRie } from './prepare-rie.mjs';
 import { runScript, SetupError } from './setup.mjs';
 
 const servers = {
   'aws-lambda-rie': prepareRie,
+  'argocd-lua': prepareArgoCdLua,
   'control-plane': prepareControlPlane,
   elasticmq: prepareElasticMq,
+  hadolint: prepareHadolint,
   helm: prepareHelm,
   helm3: prepareHelm3,
   localemu: prepareLocalEmu,

@@ -19,12 +19,21 @@ import { root, runScript, setup, SetupError } from './setup.mjs';
  */
 const tiers = [
   { name: 'unit', needs: [], uses: [] },
-  { name: 'contract', needs: [], uses: ['aws-lambda-rie', 'elasticmq', 'ministack', 'localemu'] },
-  { name: 'cluster', needs: ['control-plane'], uses: ['aws-lambda-rie', 'helm', 'helm3'], together: true },
+  {
+    name: 'contract',
+    needs: [],
+    uses: ['argocd-lua', 'aws-lambda-rie', 'elasticmq', 'ministack', 'localemu'],
+  },
+  {
+    name: 'cluster',
+    needs: ['control-plane'],
+    uses: ['argocd-lua', 'aws-lambda-rie', 'helm', 'helm3'],
+    together: true,
+  },
   {
     name: 'system',
     needs: ['control-plane'],
-    uses: ['aws-lambda-rie', 'elasticmq', 'helm', 'ministack', 'localemu'],
+    uses: ['aws-lambda-rie', 'elasticmq', 'hadolint', 'helm', 'ministack', 'localemu'],
     together: true,
   },
 ];
@@ -79,7 +88,16 @@ function parse(argv) {
 
 /** Starts to prepare all that the tiers need or use, in the background; the heavy build first. */
 function startPreparing(chosen) {
-  const all = ['control-plane', 'elasticmq', 'ministack', 'localemu', 'aws-lambda-rie', 'helm', 'helm3'];
+  const all = [
+    'control-plane',
+    'elasticmq',
+    'ministack',
+    'localemu',
+    'argocd-lua',
+    'aws-lambda-rie',
+    'helm',
+    'helm3',
+  ];
   const names = all.filter((name) =>
     chosen.some((tier) => tier.needs.includes(name) || tier.uses.includes(name)),
   );

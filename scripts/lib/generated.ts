@@ -3,6 +3,7 @@
  * compares them. To add one, add a line here.
  */
 import { chartFiles } from './chart/chart-files.ts';
+import { argoCdFiles } from './argocd-files.ts';
 import { crdFiles } from './crd-files.ts';
 import { cliPage, configurationPage } from './cli-pages.ts';
 import { conditionsPage } from './conditions-page.ts';
@@ -20,6 +21,7 @@ export interface GeneratedFile {
 export function generatedFiles(): readonly GeneratedFile[] {
   return [
     ...crdFiles(),
+    ...argoCdFiles(),
     ...chartFiles(),
     ...resourcePages(),
     conditionsPage(),

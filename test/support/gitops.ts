@@ -1,0 +1,106 @@
+import type { ControlPlaneAccess } from './control-plane.ts';
+import type { KubeObject } from './kube.ts';
+
+/**
+ * What Argo CD and Flux do to an object: apply it server-side under a manager of their own, and foretell by a dry run
+ * what an apply would change.
+ */
+export interface Manifest {
+  readonly apiVersion: string;
+  readonly kind: string;
+  readonly metadata: { readonly name: string; readonly [field: string]: unknown };
+  readonly [field: string]: unknown;
+}
+
+interface ApplyOptions {
+  readonly manager?: string;
+  /** Only foretell. */
+  readonly dryRun?: boolean;
+}
+
+const plurals: Readonly<Record<string, string>> = {
+  EventSourceMapping: 'eventsourcemappings',
+  MappingClass: 'mappingclasses',
+  Service: 'services',
+  EndpointSlice: 'endpointslices',
+};
+const clusterScoped: ReadonlySet<string> = new Set(['MappingClass']);
+
+/** Server-side apply with force, as `argocd-controller` unless another manager is named. */
+export async function applyServerSide(
+  controlPlane: ControlPlaneAccess,
+  namespace: string,
+  manifest: Manifest,
+  { manager = 'argocd-controller', dryRun = false }: ApplyOptions = {},
+): Promise<KubeObject> {
+  const query = `?fieldManager=${manager}&force=true&fieldValidation=Strict${dryRun ? '&dryRun=All' : ''}`;
+  const answer = await controlPlane.request(placeOf(namespace, manifest) + query, {
+    method: 'PATCH',
+    contentType: 'application/apply-patch+yaml',
+    body: manifest,
+  });
+  if (answer.status > 201)
+    throw new Error(`apply of ${manifest.metadata.name}: ${JSON.stringify(answer.body)}`);
+  return answer.body as KubeObject;
+}
+
+/** The object as it is and as an apply by `manager` would leave it; equal where a tool shows no difference. */
+export async function serverSideDiff(
+  controlPlane: ControlPlaneAccess,
+  namespace: string,
+  manifest: Manifest,
+  manager?: string,
+): Promise<{ readonly live: object; readonly predicted: object }> {
+  const predicted = await applyServerSide(controlPlane, namespace, manifest, {
+    dryRun: true,
+    ...(manager === undefined ? {} : { manager }),
+  });
+  return {
+    live: compared(await liveObject(controlPlane, namespace, manifest)),
+    predicted: compared(predicted),
+  };
+}
+
+/** The managers that own a field of `spec`, each once. */
+export async function specManagers(
+  controlPlane: ControlPlaneAccess,
+  namespace: string,
+  manifest: Manifest,
+): Promise<readonly string[]> {
+  const { metadata } = (await liveObject(controlPlane, namespace, manifest)) as unknown as {
+    readonly metadata: {
+      readonly managedFields: readonly { readonly manager: string; readonly fieldsV1: object }[];
+    };
+  };
+  const owners = metadata.managedFields.filter(({ fieldsV1 }) => 'f:spec' in fieldsV1);
+  return [...new Set(owners.map(({ manager }) => manager))].toSorted();
+}
+
+/** The object as the API server has it. */
+export async function liveObject(
+  controlPlane: ControlPlaneAccess,
+  namespace: string,
+  manifest: Manifest,
+): Promise<KubeObject> {
+  const answer = await controlPlane.request(placeOf(namespace, manifest));
+  if (answer.status !== 200) throw new Error(`${manifest.metadata.name}: ${JSON.stringify(answer.body)}`);
+  return answer.body as KubeObject;
+}
+
+function placeOf(namespace: string, { apiVersion, kind, metadata }: Manifest): string {
+  const plural = plurals[kind];
+  if (plural === undefined) throw new Error(`the kind ${kind} is not known here`);
+  const root = apiVersion.includes('/') ? `/apis/${apiVersion}` : `/api/${apiVersion}`;
+  const scope = clusterScoped.has(kind) ? '' : `/namespaces/${namespace}`;
+  return `${root}${scope}/${plural}/${metadata.name}`;
+}
+
+/** Who owns what is no difference that a tool shows; the version moves with it. */
+function compared(object: KubeObject): object {
+  const {
+    managedFields: _owners,
+    resourceVersion: _version,
+    ...metadata
+  } = object.metadata as Record<string, unknown>;
+  return { ...object, metadata };
+}
