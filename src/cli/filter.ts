@@ -125,7 +125,7 @@ async function explain(
   if ('problem' in read) return invalid(read.problem);
 
   const { criteria } = result;
-  const matched = criteria.passes(read.event);
+  const matched = criteria.decide(read.event) !== false;
   const explanations = criteria.patterns.map((pattern) =>
     explainPattern(pattern, read.event, dataKeyOf(source)),
   );

@@ -13,27 +13,48 @@ import { ExactNumber } from '../lib/json.ts';
 import { compileCondition, type CompiledCondition } from './condition.ts';
 import { dataFormatOf, fitsFormat, type DataFormat } from './data-format.ts';
 import type { Pattern, Rule } from './pattern.ts';
-import { search } from './search.ts';
+import { search, type Decision } from './search.ts';
 import { buildTree, memberOf, type TreeNode, type Unit } from './tree.ts';
 
 /** A pattern ready to be matched; holds no state, so one instance serves any number of matches. */
 export interface CompiledPattern {
-  /** Whether the event matches. Anything but an object does not. Never throws on what JSON text can hold. */
+  /**
+   * Whether the event matches. Anything but an object does not. Never throws on what JSON text can hold. `undecided`
+   * comes only of an event that is made for it: with dotted member names, and so many elements in its arrays that
+   * their combinations take too long.
+   */
+  readonly decide: (event: unknown) => Decision;
+  /** Whether the event passes: it matches or is undecided, since what was not decided must not be lost. */
   readonly matches: (event: unknown) => boolean;
-  /** As `matches`, also telling how many values of the event were looked at. */
-  readonly measure: (event: unknown) => { readonly matched: boolean; readonly steps: number };
+  /** As `decide`, also telling how many values of the event were looked at. */
+  readonly measure: (event: unknown) => { readonly decision: Decision; readonly steps: number };
 }
 
 /** The pattern ready to be matched. `dataKey` names the member that the source reads as JSON before, if there is one. */
 export function compilePattern(pattern: Pattern, dataKey?: string): CompiledPattern {
   const rules = pattern.rules.map((rule) => compileRule(rule, dataKey));
-  const measure = (event: unknown): { matched: boolean; steps: number } => {
-    const walk: Walk = { steps: 0, dotted: false };
-    const matched =
-      isContainer(event) && !Array.isArray(event) && rules.some((rule) => ruleMatches(rule, event, walk));
-    return { matched, steps: walk.steps };
+  const decideIn = (event: unknown, walk: Walk): Decision =>
+    isContainer(event) && !Array.isArray(event) && anyOf(rules, (rule) => decideRule(rule, event, walk));
+  const decide = (event: unknown): Decision => decideIn(event, { steps: 0, dotted: false });
+  return {
+    decide,
+    matches: (event) => decide(event) !== false,
+    measure: (event) => {
+      const walk: Walk = { steps: 0, dotted: false };
+      return { decision: decideIn(event, walk), steps: walk.steps };
+    },
   };
-  return { matches: (event) => measure(event).matched, measure };
+}
+
+/** Whether any item decides for a match: one that does outweighs those that are undecided. */
+export function anyOf<T>(items: readonly T[], decide: (item: T) => Decision): Decision {
+  let decision: Decision = false;
+  for (const item of items) {
+    const one = decide(item);
+    if (one === true) return true;
+    if (one === 'undecided') decision = one;
+  }
+  return decision;
 }
 
 /** An object or array; an `ExactNumber` is a leaf. */
@@ -61,14 +82,14 @@ function compileRule(rule: Rule, dataKey: string | undefined): CompiledRule {
   };
 }
 
-function ruleMatches(rule: CompiledRule, event: object, walk: Walk): boolean {
+function decideRule(rule: CompiledRule, event: object, walk: Walk): Decision {
   if (rule.format !== undefined && !fitsFormat(rule.format, event)) return false;
   walk.dotted = false;
   const matched = objectMeets(rule, rule.root, event, 0, false, walk);
   if (!walk.dotted) return matched;
   const found = search(rule, event);
   walk.steps += found.steps;
-  return found.matched;
+  return found.decision;
 }
 
 /**

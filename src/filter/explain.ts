@@ -7,7 +7,7 @@ import { compileCondition } from './condition.ts';
 import { dataFormatOf, fitsFormat } from './data-format.ts';
 import { describeCondition, describeLeaf } from './describe.ts';
 import type { Condition, Pattern, Rule } from './pattern.ts';
-import { findLeaves } from './search.ts';
+import { findLeaves, maxSearchSteps } from './search.ts';
 import { buildTree } from './tree.ts';
 
 export interface KeyExplanation {
@@ -26,11 +26,12 @@ export interface KeyExplanation {
 export interface RuleExplanation {
   readonly matched: boolean;
   readonly keys: readonly KeyExplanation[];
-  /** Set when every key is met alone and the rule is not. */
+  /** Set when every key is met alone and the rule is not, or when it cannot be decided. */
   readonly note?: string;
 }
 
 export interface PatternExplanation {
+  /** Also true when it is undecided: the record is delivered. */
   readonly matched: boolean;
   /** One, or one for each combination of `$or` alternatives; at most a hundred. */
   readonly rules: readonly RuleExplanation[];
@@ -63,13 +64,18 @@ export function explanationLines(explanation: PatternExplanation): readonly stri
 }
 
 function explainRule(rule: Rule, event: unknown, dataKey: string | undefined): RuleExplanation {
-  const matched = compilePattern({ rules: [rule] }, dataKey).matches(event);
+  const decision = compilePattern({ rules: [rule] }, dataKey).decide(event);
+  const matched = decision !== false;
   const root = buildTree(rule.map(({ path }) => path));
   const leaves = isContainer(event) ? findLeaves(root, rule.length, event) : [];
   const keys = rule.map((condition, index) => {
     const values = (leaves[index] ?? []).map(({ value }) => value);
     return explainKey(condition, values, event);
   });
+  if (decision === 'undecided') {
+    const note = `It was not decided within ${maxSearchSteps} steps, and passes: what is undecided is delivered.`;
+    return { matched, keys, note };
+  }
   if (matched || keys.some(({ met }) => !met)) return { matched, keys };
   const format = dataKey === undefined ? undefined : dataFormatOf(rule, dataKey);
   if (format !== undefined && isContainer(event) && !fitsFormat(format, event)) {

@@ -1,17 +1,16 @@
 /**
  * A mapping's filter criteria: patterns of which any may match. Without a pattern everything passes, as on AWS.
  */
-import { compilePattern } from './compile.ts';
+import { anyOf, compilePattern } from './compile.ts';
 import { parsePattern } from './parse.ts';
 import type { Pattern, PatternError } from './pattern.ts';
+import type { Decision } from './search.ts';
 
 /** Filter criteria ready to be matched. */
 export interface FilterCriteria {
   readonly patterns: readonly Pattern[];
-  /** Whether a value that patterns match passes: no pattern at all, or one that matches. Never throws. */
-  readonly passes: (event: unknown) => boolean;
-  /** The index of the first pattern that matches, or −1. */
-  readonly firstMatch: (event: unknown) => number;
+  /** Whether any pattern matches, or there is none at all. Never throws. */
+  readonly decide: (event: unknown) => Decision;
 }
 
 /** A pattern that cannot be used, by its index in the list. */
@@ -38,7 +37,7 @@ export function compileFilterCriteria(texts: readonly string[], dataKey?: string
   }
   if (problems.length > 0) return { ok: false, problems };
   const compiled = patterns.map((pattern) => compilePattern(pattern, dataKey));
-  const firstMatch = (event: unknown): number => compiled.findIndex(({ matches }) => matches(event));
-  const passes = (event: unknown): boolean => compiled.length === 0 || firstMatch(event) !== -1;
-  return { ok: true, criteria: { patterns, passes, firstMatch } };
+  const decide = (event: unknown): Decision =>
+    compiled.length === 0 || anyOf(compiled, (pattern) => pattern.decide(event));
+  return { ok: true, criteria: { patterns, decide } };
 }

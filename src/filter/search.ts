@@ -1,14 +1,17 @@
 /**
  * The match by definition: list every leaf that a condition can be tested on, with the array elements it lies in, and
  * look for a choice of leaves that lie in the same elements. Exact for every event, dotted member names included, and
- * slower than the walk of `compile.ts`; after a fixed number of steps it gives up and the event does not match.
+ * slower than the walk of `compile.ts`; after a fixed number of steps it gives up and the rule is undecided.
  */
 import { ExactNumber } from '../lib/json.ts';
 import type { CompiledCondition } from './condition.ts';
 import type { TreeNode, TreeStep } from './tree.ts';
 
-/** Steps after which an event counts as not matching. Only an event made for it gets there. */
-const maxSteps = 2_000_000;
+/** Steps after which the search gives up. Only an event made for it gets there. */
+export const maxSearchSteps = 2_000_000;
+
+/** Whether a rule or pattern matches; `undecided` when finding out would take too long. */
+export type Decision = boolean | 'undecided';
 
 /** An element of an array that a leaf lies in, and the elements around it. */
 export interface Place {
@@ -60,8 +63,11 @@ export function findLeaves(root: TreeNode, count: number, event: object): readon
 export function search(
   rule: { readonly conditions: readonly CompiledCondition[]; readonly root: TreeNode },
   event: object,
-): { readonly matched: boolean; readonly steps: number } {
-  const leaves = findLeaves(rule.root, rule.conditions.length, event);
+): { readonly decision: Decision; readonly steps: number } {
+  // Each leaf is looked at once, however often its place is tried: a long text takes long.
+  const leaves = findLeaves(rule.root, rule.conditions.length, event).map((found) =>
+    found.map(({ value, place }) => ({ value, place, met: undefined as boolean | undefined })),
+  );
   const chosen = new Map<number, number>();
   let steps = 0;
 
@@ -80,12 +86,15 @@ export function search(
     // Leaves in one place are as good as each other, so one that is met stands for all of them.
     const tried = new Set<Place | undefined>();
     let absent = true;
-    for (const { value, place } of candidates) {
+    for (const leaf of candidates) {
+      const { place } = leaf;
       steps += 1;
-      if (steps > maxSteps) return false;
+      if (steps > maxSearchSteps) return false;
       if (!agrees(place)) continue;
       absent = false;
-      if (tried.has(place) || !condition.accepts(value)) continue;
+      if (tried.has(place)) continue;
+      leaf.met ??= condition.accepts(leaf.value);
+      if (!leaf.met) continue;
       tried.add(place);
       const added: number[] = [];
       for (let at = place; at !== undefined; at = at.around) {
@@ -98,7 +107,8 @@ export function search(
     }
     return absent && condition.acceptsAbsence && meetFrom(number + 1);
   };
-  return { matched: meetFrom(0), steps };
+  const matched = meetFrom(0);
+  return { decision: steps > maxSearchSteps ? 'undecided' : matched, steps };
 }
 
 /** The node and the leaf that a member's name, which may hold dots, leads to. */

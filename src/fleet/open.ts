@@ -225,7 +225,7 @@ function plan(deps: OpenerDeps, work: Work, dataKey: string): Plan {
   }
   return {
     effective: inForce,
-    matches: patterns.length === 0 ? undefined : compiled.criteria.passes,
+    matches: patterns.length === 0 ? undefined : compiled.criteria.decide,
     settings: {
       batchSize: values.batchSize,
       windowMs: (values.maximumBatchingWindowInSeconds ?? 0) * 1000,

@@ -14,6 +14,8 @@ export type PollerEvent =
   | { readonly kind: 'polled'; readonly records: number; readonly bytes: number; readonly durationMs: number }
   /** Records that no pattern matched were disposed of. */
   | { readonly kind: 'filtered-out'; readonly records: number; readonly disposal: Disposal }
+  /** It could not be decided, or not in time, whether the filter matches these records: they are delivered. */
+  | { readonly kind: 'filter-undecided'; readonly records: number }
   /** A batch was handed to the target. */
   | {
       readonly kind: 'invoked';

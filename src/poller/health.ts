@@ -60,6 +60,7 @@ export function reduceHealth(health: PollerHealth, event: PollerEvent): PollerHe
       return health.target.reason === health.brakedBy ? withTarget(open, UNKNOWN) : open;
     }
     case 'filtered-out':
+    case 'filter-undecided':
     case 'invoked':
     case 'deleted':
     case 'delete-failed':

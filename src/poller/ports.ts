@@ -148,8 +148,11 @@ export interface Target {
   close(): Promise<void>;
 }
 
-/** A compiled filter: does a record's `filterable()` value match any pattern? */
-export type Matches = (value: unknown) => boolean;
+/**
+ * A compiled filter: does a record's `filterable()` value match any pattern? What is undecided, because finding out
+ * would take too long, is delivered: that can be repaired, a deletion cannot.
+ */
+export type Matches = (value: unknown) => boolean | 'undecided';
 
 /** Bytes of message data that the whole process may hold; shared by all mappings. */
 export interface ByteBudget {

@@ -191,7 +191,13 @@ export class Reader {
   ): readonly QueueRecord[] {
     const matched: QueueRecord[] = [];
     const unmatched: QueueRecord[] = [];
-    for (const record of records) (isMatch(record, matches) ? matched : unmatched).push(record);
+    let undecided = 0;
+    for (const record of records) {
+      const decision = decide(record, matches);
+      if (decision === 'undecided') undecided++;
+      (decision === false ? unmatched : matched).push(record);
+    }
+    if (undecided > 0) this.#loop.emit({ kind: 'filter-undecided', records: undecided });
     if (unmatched.length === 0) return records;
     const { hands, settler } = this.#deps;
     const { clock, emit, config } = this.#loop;
@@ -209,10 +215,10 @@ export class Reader {
 }
 
 /** A filter that throws is a defect; delivering the record can be repaired, deleting it cannot. */
-function isMatch(record: QueueRecord, matches: Matches): boolean {
+function decide(record: QueueRecord, matches: Matches): ReturnType<Matches> {
   try {
     return matches(record.filterable());
   } catch {
-    return true;
+    return 'undecided';
   }
 }

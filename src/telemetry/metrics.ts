@@ -47,6 +47,11 @@ export const definitions = {
     labels: mapping,
     cloudwatch: 'FilteredOutEventCount',
   },
+  sluice_undecided_events_total: {
+    kind: 'counter',
+    help: 'Records whose filter could not be decided in two million steps; they are delivered.',
+    labels: mapping,
+  },
   sluice_invoked_events_total: {
     kind: 'counter',
     help: 'Records handed to the target, again on each repeat, errors and throttles included.',

@@ -58,6 +58,7 @@ export function narratePoller(
   const delivered = metrics.series('sluice_invocations_total', { ...labels, outcome: 'delivered' });
   const source = { source_type: subject.sourceType };
 
+  let toldUndecided = false;
   const narrate = (event: PollerEvent): void => {
     switch (event.kind) {
       case 'polled':
@@ -69,6 +70,13 @@ export function narratePoller(
       case 'filtered-out':
         metrics.inc('sluice_filtered_out_events_total', labels, event.records);
         log.debug('Filtered records out', { ...facts, records: event.records, disposal: event.disposal });
+        return;
+      case 'filter-undecided':
+        metrics.inc('sluice_undecided_events_total', labels, event.records);
+        // Told once: who can send one such record can send millions.
+        if (!toldUndecided)
+          log.warn('Could not decide whether the filter matches, such records are delivered', facts);
+        toldUndecided = true;
         return;
       case 'invoked':
         invokedEvents.add(event.records);
@@ -209,6 +217,7 @@ function initialise(metrics: Metrics, labels: Labels): void {
     'sluice_polled_events_total',
     'sluice_polled_bytes_total',
     'sluice_filtered_out_events_total',
+    'sluice_undecided_events_total',
     'sluice_invoked_events_total',
     'sluice_failed_invoke_events_total',
     'sluice_deleted_events_total',

@@ -11,6 +11,7 @@ import { awsEnvironment, queueArn, type AwsServer } from '../support/servers/aws
 import { startFauxqs } from '../support/servers/fauxqs.ts';
 import { sluice, startRun } from '../support/sluice.ts';
 import { tempFolder } from '../support/temp-folder.ts';
+import { undecidable } from '../support/undecidable.ts';
 
 /** What users and producers get wrong: each a clear word, the process lives, no message is lost. */
 let aws: AwsServer;
@@ -209,6 +210,11 @@ const hostile: readonly { readonly why: string; readonly body: string; readonly 
   { why: 'a million members', body: filled('{"t":"a"', '}', ',"":0'), passes: true },
   { why: 'escapes and controls', body: filled('{"t":"a","s":"', '"}', '\\u0000\\n\\"'), passes: true },
   { why: 'text that is no JSON', body: filled('{"t":"a"', ''), passes: false },
+  {
+    why: 'members made for the slow way of the filter',
+    body: JSON.stringify({ ...undecidable.event, t: 'b' }),
+    passes: true,
+  },
   { why: 'text in other alphabets', body: filled('{"t":"a","s":"', '"}', '語é'), passes: true },
 ];
 
@@ -219,7 +225,9 @@ describe('hostile messages', () => {
     async () => {
       const queue = await createQueue(aws, { visibilitySeconds: 60 });
       await using sink = await startHttpSink();
-      const filterCriteria = { filters: [{ pattern: '{"body":{"t":["a"]}}' }] };
+      const filterCriteria = {
+        filters: [{ pattern: '{"body":{"t":["a"]}}' }, { pattern: `{"body":${undecidable.pattern}}` }],
+      };
       await using run = startRun(mapping(queue.arn, sink.url, { filterCriteria, batchSize: 3 }), {
         env: awsEnvironment(aws),
       });
@@ -235,6 +243,8 @@ describe('hostile messages', () => {
       expect(await run.sluice.metric('sluice_filtered_out_events_total')).toBe(
         hostile.length + 2 - expected.length,
       );
+      expect(await run.sluice.metric('sluice_undecided_events_total')).toBe(1);
+      await run.sluice.logged('Could not decide whether the filter matches, such records are delivered');
       // Nothing of it is in the log.
       expect(run.sluice.process.stdout.length).toBeLessThan(20_000);
       expect((await run.sluice.process.stop()).code).toBe(0);

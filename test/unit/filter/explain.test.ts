@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { explainPattern, explanationLines } from '../../../src/filter/explain.ts';
 import { parsePattern } from '../../../src/filter/parse.ts';
+import { undecidable } from '../../support/undecidable.ts';
 
 function explain(pattern: string, event: unknown): ReturnType<typeof explainPattern> {
   const result = parsePattern(pattern);
@@ -146,4 +147,10 @@ test('says that text is no object, where the pattern would allow every key to be
   expect(explanation.matched).toBe(false);
   expect(explanation.rules[0]?.note).toBe('The pattern is for members, and `body` is no JSON object.');
   expect(explainPattern(result.pattern, { body: 'text' }).matched).toBe(true);
+});
+
+test('what cannot be decided passes, and says why', () => {
+  const { matched, rules } = explain(undecidable.pattern, undecidable.event);
+  expect(matched).toBe(true);
+  expect(rules[0]?.note).toContain('not decided within 2000000 steps');
 });

@@ -14,10 +14,10 @@ const record = (body: unknown): Record<string, unknown> => ({
   eventSource: 'aws:sqs',
 });
 
-function passes(pattern: object, body: unknown): boolean {
+function passes(pattern: object, body: unknown): boolean | 'undecided' {
   const result = compileFilterCriteria([JSON.stringify(pattern)], sqsDataKey);
   if (!result.ok) throw new Error(result.problems[0]?.error.message);
-  return result.criteria.passes(filterableSqsRecord(record(body)));
+  return result.criteria.decide(filterableSqsRecord(record(body)));
 }
 
 describe('the format of the body and that of the pattern', () => {

@@ -208,7 +208,23 @@ describe('filtering', () => {
     await b.send('a');
     expect(b.invoked).toEqual(['a']);
     expect(b.deletes).toEqual([]);
+    expect(b.of('filter-undecided')).toMatchObject([{ records: 1 }]);
   });
+
+  test.each(['Delete', 'Release'] as const)(
+    'what the filter cannot decide is delivered, never deleted unseen, with `%s`',
+    async (unmatchedWay) => {
+      const b = await bench({
+        matches: (value) => (value === 'no' ? false : 'undecided'),
+        unmatched: unmatchedWay,
+      });
+      b.push(aRecord('a'), unmatched('x'), aRecord('b'));
+      await b.pass(0);
+      expect(b.of('filter-undecided')).toMatchObject([{ records: 2 }]);
+      expect(b.invoked).toEqual(['a,b']);
+      expect(b.deletes).toEqual(unmatchedWay === 'Delete' ? ['x'] : []);
+    },
+  );
 });
 
 describe('settling', () => {

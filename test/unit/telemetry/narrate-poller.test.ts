@@ -146,6 +146,11 @@ const rows: Readonly<Record<string, Row>> = {
       },
     ]),
   ),
+  'filter-undecided': {
+    event: { kind: 'filter-undecided', records: 2 },
+    series: ['sluice_undecided_events_total 2'],
+    said: ['warn Could not decide whether the filter matches, such records are delivered {}'],
+  },
   deleted: { event: { kind: 'deleted', records: 4 }, series: ['sluice_deleted_events_total 4'], said: [] },
   'delete-failed': {
     event: { kind: 'delete-failed', records: 1, reason: 'ReceiptHandleInvalid', message: 'stale' },
