@@ -226,7 +226,7 @@ export const sluiceValues: Fields = {
     'Pools of pollers by name; each is a Deployment with a ServiceAccount and an identity of its own, and serves the classes that name it (`pool`). A pool has the values of `poller`; what it sets goes before, member by member, lists as a whole. `default: null` takes the default pool away.',
     pool,
     {
-      names: '^[a-z0-9]([a-z0-9-]*[a-z0-9])?$',
+      names: '^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$',
       initial: { default: {} },
       example:
         'payments:\n  replicas: 4\n  identity:\n    type: IRSA\n    roleARN: arn:aws:iam::000000000000:role/sluice-payments',

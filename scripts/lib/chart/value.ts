@@ -78,8 +78,10 @@ export function entries(
     type: `map of ${entry.type}`,
     schema: {
       type: 'object',
-      additionalProperties: entry.schema,
-      ...(options.names === undefined ? {} : { propertyNames: { pattern: options.names } }),
+      // `propertyNames` would say it, but Helm 4 then names a wrong place.
+      ...(options.names === undefined
+        ? { additionalProperties: entry.schema }
+        : { additionalProperties: false, patternProperties: { [options.names]: entry.schema } }),
     },
     initial: options.initial ?? {},
     entry,
