@@ -78,7 +78,7 @@ interface Slot {
 }
 
 /** What is missing (a Secret, an answer of AWS) may come without a change of the spec, so every failure is tried again. */
-const RETRY: BackoffPolicy = { initialMs: 2000, factor: 2, maxMs: 60_000, jitter: 0.3 };
+const RETRY: BackoffPolicy = { initialMs: 2000, factor: 2, maxMs: 30_000, jitter: 0.3 };
 
 export class Runner {
   readonly #deps: RunnerDeps;

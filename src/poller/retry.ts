@@ -5,8 +5,13 @@ import type { Random } from '../lib/random.ts';
 
 /** A target that throttles or is away: first probe after about a second, then at most a minute apart. */
 export const BRAKE_POLICY: BackoffPolicy = { initialMs: 1000, factor: 2, maxMs: 60_000, jitter: 0.3 };
-/** A receive that failed and may work again. */
-export const SOURCE_POLICY: BackoffPolicy = { initialMs: 500, factor: 2, maxMs: 30_000, jitter: 0.5 };
+/**
+ * A receive that failed and may work again, throttling included: as the AWS SDK, at most 20 s. That is also how often
+ * an idle queue is polled, so that trying costs no more than reading, and what was mended is noticed soon.
+ */
+export const SOURCE_POLICY: BackoffPolicy = { initialMs: 500, factor: 2, maxMs: 20_000, jitter: 0.5 };
+/** What a person has to mend (no such queue, no permission): no haste at first, but no long wait either. */
+export const MENDED_POLICY: BackoffPolicy = { initialMs: 5000, factor: 2, maxMs: 20_000, jitter: 0.25 };
 /** Deletions that did not succeed. */
 export const SETTLE_POLICY: BackoffPolicy = { initialMs: 200, factor: 2, maxMs: 5000, jitter: 0.5 };
 /** Receives that brought nothing but unmatched records, which were made visible again. */
@@ -30,11 +35,11 @@ export function brakeDelayMs(attempt: number, retryAfterMs: number | undefined, 
 
 /**
  * The delay after a failed call to the source. What no retry can help (a queue that does not exist, no permission)
- * is still tried again, rarely: somebody may create the queue, and the loop must find it by itself.
+ * is tried again all the same: somebody may create the queue, and the loop must find it by itself.
  */
 export function sourceDelayMs(error: unknown, attempt: number, random: Random): number {
   if (error instanceof SluiceError) {
-    if (error.retry.kind === 'never') return 30_000 + 30_000 * random();
+    if (error.retry.kind === 'never') return backoffMs(MENDED_POLICY, attempt, random);
     if (error.retry.kind === 'after') return Math.min(Math.max(error.retry.ms, 100), 300_000);
   }
   return backoffMs(SOURCE_POLICY, attempt, random);

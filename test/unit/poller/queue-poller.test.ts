@@ -68,14 +68,17 @@ describe('receiving', () => {
     expect(b.of('source-opened')).toHaveLength(1);
   });
 
-  test('goes on rarely after what no retry can help', async () => {
+  test('finds a queue within 20 s that somebody makes again, however long it was gone', async () => {
     const b = new Bench();
-    b.failing.receive.push(new SluiceError('QueueNotFound', 'no such queue', never));
+    const gone = new SluiceError('QueueNotFound', 'no such queue', never);
+    b.failing.receive.push(...Array.from({ length: 40 }, () => gone));
     await b.start();
-    await b.pass(29_999);
-    expect(b.receives).toHaveLength(1);
-    await b.pass(2);
-    expect(b.openReceives).toBe(1);
+    await b.pass(3600_000);
+    expect(b.of('source-opened')).toHaveLength(1);
+    const atMs = b.receives.slice(0, 41).map((receive) => receive.atMs);
+    const gaps = atMs.slice(1).map((at, index) => at - (atMs[index] ?? 0));
+    expect(gaps.slice(0, 2)).toEqual([5000, 10_000]);
+    expect(new Set(gaps.slice(2))).toEqual(new Set([20_000]));
   });
 
   test('waits without alarm when too many messages are in flight', async () => {

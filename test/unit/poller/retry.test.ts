@@ -28,18 +28,25 @@ describe('after a failed call to the source', () => {
   test.for([
     { why: 'the first retry comes soon', error: failure(backoff), attempt: 1, least: 500, most: 250 },
     {
-      why: 'later ones at most half a minute apart',
+      why: 'later ones as often as an idle queue is polled, or sooner',
       error: failure(backoff),
       attempt: 20,
-      least: 30_000,
-      most: 15_000,
+      least: 20_000,
+      most: 10_000,
     },
     {
-      why: 'what no retry helps is tried rarely',
+      why: 'what a person has to mend is tried less often',
       error: failure(never),
       attempt: 1,
-      least: 30_000,
-      most: 60_000,
+      least: 5000,
+      most: 3750,
+    },
+    {
+      why: 'and found soon when it is mended',
+      error: failure(never),
+      attempt: 100,
+      least: 20_000,
+      most: 15_000,
     },
     {
       why: 'a delay that the error names is kept',
