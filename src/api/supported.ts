@@ -12,6 +12,7 @@ export interface Unsupported {
   readonly message: string;
 }
 
+/** Sources that the in-cluster poller reads; in Managed mode any source is AWS's to read. */
 const built: ReadonlySet<SourceKind> = new Set(['sqs', 'sqs-fifo']);
 
 const words: Readonly<Record<SourceKind, string>> = {
@@ -34,23 +35,22 @@ export function supported(spec: EventSourceMappingSpec): readonly Unsupported[] 
     found.push({ path, message: `\`${path}\`: ${what} is not supported by this release` });
   };
 
-  const source = classifySource(spec);
-  if (!built.has(source)) {
-    no(
-      spec.eventSourceARN === undefined ? 'selfManagedEventSource' : 'eventSourceARN',
-      `${words[source]} as a source`,
-    );
-  }
-  if (spec.provisionedPollerConfig !== undefined) no('provisionedPollerConfig', 'provisioned mode');
   if (spec.aws?.serviceAccountName !== undefined)
     no('aws.serviceAccountName', "a tenant's own ServiceAccount");
   // In either mode: who asks for Observe must not get deliveries or writes.
   if (spec.managementPolicy === 'Observe') no('managementPolicy', '`Observe`');
   if (spec.mode === 'Poller') {
+    const source = classifySource(spec);
+    if (!built.has(source)) {
+      no(
+        spec.eventSourceARN === undefined ? 'selfManagedEventSource' : 'eventSourceARN',
+        `${words[source]} as a source in Poller mode`,
+      );
+    }
+    if (spec.provisionedPollerConfig !== undefined)
+      no('provisionedPollerConfig', 'provisioned mode in Poller mode');
     if (spec.poller?.rateLimit !== undefined) no('poller.rateLimit', 'a rate limit');
   } else {
-    if (spec.kmsKeyARN !== undefined && spec.kmsKeyARN !== '') no('kmsKeyARN', 'encryption of filters');
-    if (spec.metricsConfig !== undefined) no('metricsConfig', 'a choice of metrics');
     if (spec.handoverTo !== undefined) no('handoverTo', 'the move of a mapping to Managed mode');
     if (spec.adoptionPolicy === 'IfExists') no('adoptionPolicy', '`IfExists`');
     if (spec.replacementPolicy === 'Recreate') no('replacementPolicy', '`Recreate`');

@@ -106,6 +106,10 @@ function switchedOff(subject: Subject): Subject {
   return {
     ...subject,
     mapping: { ...mapping, spec: { ...mapping.spec, enabled: false } },
-    effective: { ...inForce, values: { ...inForce.values, enabled: false } },
+    effective: {
+      ...inForce,
+      values: { ...inForce.values, enabled: false },
+      origins: { ...inForce.origins, enabled: 'spec' },
+    },
   };
 }

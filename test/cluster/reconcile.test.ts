@@ -243,7 +243,11 @@ describe.skipIf(isAbsent('localemu'))('the controller on a real API server, with
   it('names the field of what this release does not do', async () => {
     await using namespace = await tenant();
     await namespace.apply(
-      manifest({ eventSourceARN: await queue(), provisionedPollerConfig: { minimumPollers: 2 } }),
+      manifest({
+        mode: 'Poller',
+        eventSourceARN: await queue(),
+        provisionedPollerConfig: { minimumPollers: 2 },
+      }),
     );
     const object = await namespace.waitForCondition(ref, { type: 'Stalled', reason: 'NotSupported' });
     expect(conditionOf(object, 'Stalled')?.message).toContain('`provisionedPollerConfig`');

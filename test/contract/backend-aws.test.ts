@@ -127,8 +127,8 @@ describe.each(worlds)('the AWS backend over Lambda’s API $name', ({ skip, star
       observation.kind === 'drifted' ? observation.differences.map(({ path }) => path) : observation,
     ).toEqual([
       'batchSize',
-      'filterCriteria.filters',
       'functionResponseTypes',
+      'filterCriteria.filters',
       'scalingConfig.maximumConcurrency',
     ]);
     if (observation.kind !== 'drifted') return;
@@ -219,6 +219,7 @@ function bound(api: MappingApi): MappingApi {
   return {
     get: (...args) => api.get(...args),
     list: (...args) => api.list(...args),
+    listByFunction: (...args) => api.listByFunction(...args),
     create: (...args) => api.create(...args),
     update: (...args) => api.update(...args),
     delete: (...args) => api.delete(...args),

@@ -7,7 +7,8 @@ import {
   type Tags,
   type UpdateInput,
 } from '../../src/backends/aws/client.ts';
-import { backoff, SluiceError } from '../../src/lib/errors.ts';
+import { backoff, never, SluiceError } from '../../src/lib/errors.ts';
+import { changed, filledIn, updateProblem } from './lambda-semantics.ts';
 import { testAccount } from './servers/aws-server.ts';
 
 /**
@@ -59,6 +60,14 @@ export class MemoryMappingApi implements MappingApi {
       .filter((one) => one.EventSourceArn === eventSourceARN);
   }
 
+  async listByFunction(functionName: string): Promise<readonly Configuration[]> {
+    this.before('list');
+    const functionARN = functionArn(functionName);
+    return this.all
+      .map(({ configuration }) => configuration)
+      .filter((one) => one.FunctionArn === functionARN);
+  }
+
   async create(input: CreateInput): Promise<Configuration> {
     this.before('create');
     const functionARN = functionArn(input.FunctionName ?? '');
@@ -73,32 +82,31 @@ export class MemoryMappingApi implements MappingApi {
     this.writes.push('create');
     const uuid = randomUUID();
     const { Tags: tags = {}, FunctionName: _, Enabled: enabled = true, ...members } = input;
-    const configuration: Configuration = {
+    const configuration: Configuration = filledIn({
       ...(members as Configuration),
-      BatchSize: input.BatchSize ?? 10,
       UUID: uuid,
       EventSourceMappingArn: `arn:aws:lambda:${testAccount.region}:${testAccount.accountId}:event-source-mapping:${uuid}`,
       FunctionArn: functionARN,
       State: enabled ? 'Creating' : 'Disabled',
-    };
+    });
     this.#mappings.set(uuid, { configuration, tags: { ...tags }, next: enabled ? 'Enabled' : 'Disabled' });
     this.afterCreate();
     return configuration;
   }
 
-  async update(
-    uuid: string,
-    { FunctionName: name, Enabled: enabled, ...members }: UpdateInput,
-  ): Promise<Configuration> {
+  async update(uuid: string, input: UpdateInput): Promise<Configuration> {
     this.before('update');
     const entry = this.#settled(uuid);
+    const problem = updateProblem(input);
+    if (problem !== undefined)
+      throw new ControlError({ kind: 'rejected', error: new SluiceError('AwsRejected', problem, never) });
     this.writes.push('update');
+    const { FunctionName: name, Enabled: enabled } = input;
     const wasEnabled = entry.configuration.State === 'Enabled';
     const toEnabled = enabled ?? wasEnabled;
     const state = toEnabled === wasEnabled ? 'Updating' : toEnabled ? 'Enabling' : 'Disabling';
     entry.configuration = {
-      ...entry.configuration,
-      ...(members as Configuration),
+      ...changed(entry.configuration, input),
       ...(name === undefined ? {} : { FunctionArn: functionArn(name) }),
       State: state,
     };

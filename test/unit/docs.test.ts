@@ -167,7 +167,16 @@ describe('what works in this version', () => {
     { words: 'formats `Lambda`', spec: http({ format: 'Lambda' }) },
     { words: '`LambdaInvoke`', spec: http({ format: 'LambdaInvoke' }) },
     { words: '`CloudEvents`', spec: http({ format: 'CloudEvents' }) },
-    { words: 'SQS in Managed mode', spec: managed },
+    { words: 'every source in Managed mode', spec: managed },
+    { words: 'every source in Managed mode', spec: { ...managed, ...arn('rds', 'cluster:docs') } },
+    {
+      words: 'every field of the API',
+      spec: {
+        ...managed,
+        metricsConfig: { metrics: ['EventCount'] },
+        kmsKeyARN: 'arn:aws:kms:eu-west-1:1:key/k',
+      },
+    },
     {
       words: 'also from Secrets',
       spec: http({ headers: { token: { valueFrom: { secretKeyRef: { name: 'a', key: 'b' } } } } }),
@@ -201,8 +210,6 @@ describe('what works in this version', () => {
     { words: '`adoptionPolicy: IfExists`', spec: { ...managed, adoptionPolicy: 'IfExists' } },
     { words: '`replacementPolicy: Recreate`', spec: { ...managed, replacementPolicy: 'Recreate' } },
     { words: 'from Poller to Managed', spec: { ...managed, handoverTo: 'Managed' } },
-    { words: '`kmsKeyARN`', spec: { ...managed, kmsKeyARN: 'arn:aws:kms:eu-west-1:123456789012:key/k' } },
-    { words: '`metricsConfig`', spec: { ...managed, metricsConfig: { metrics: ['EventCount'] } } },
   ])('not $words', ({ words, spec }) => {
     expect(refused).toContain(words);
     expect(supported(spec)).not.toEqual([]);

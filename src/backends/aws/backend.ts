@@ -7,6 +7,7 @@
  */
 import { completeArn } from '../../api/arn.ts';
 import type { Identity } from '../../api/class-rules.ts';
+import type { Effective } from '../../api/effective.ts';
 import type { EventSourceMapping } from '../../api/mapping.ts';
 import type {
   Difference,
@@ -19,10 +20,12 @@ import type {
 } from '../../controller/backend.ts';
 import { backoff, SluiceError } from '../../lib/errors.ts';
 import { ControlError, errorOf, type Configuration, type MappingApi, type Tags } from './client.ts';
-import { differencesOf, tagsToSet, updateInput } from './drift.ts';
+import { differencesOf, tagsToSet } from './drift.ts';
+import { areFiltersHidden } from './fields/common.ts';
 import { arnOf, factsOf } from './facts.ts';
 import { ownershipOf, ownershipTags, tagsOf } from './ownership.ts';
-import { createInput, isSameFunction } from './translate.ts';
+import { isSameKey } from './natural-key.ts';
+import { createInput, updateInput } from './translate.ts';
 
 export interface AwsBackendOptions {
   readonly clusterID: string;
@@ -81,7 +84,7 @@ export class AwsBackend implements ExternalBackend {
         throw new SluiceError('Progressing', 'The AWS mapping has changed hands', backoff);
       const tags = tagsToSet(differences);
       if (Object.keys(tags).length > 0) await api.tag(arnOf(found.configuration), tags, signal);
-      const input = updateInput(differences);
+      const input = updateInput(differences, subject.mapping.spec);
       if (input === undefined) return factsOf(found.configuration);
       return factsOf(await api.update(found.configuration.UUID ?? '', input, signal));
     });
@@ -105,7 +108,10 @@ export class AwsBackend implements ExternalBackend {
     const facts = factsOf(configuration);
     if (!isSettled(facts.state))
       return { kind: 'changing', facts, message: `The AWS mapping is ${facts.state}` };
-    const differences = differencesOf(effective, mapping.spec, configuration, this.#tags(mapping), tags);
+    const differences = [
+      ...differencesOf(effective, mapping.spec, configuration, this.#tags(mapping), tags),
+      ...unseenFilters(mapping, configuration),
+    ];
     return differences.length === 0 ? { kind: 'current', facts } : { kind: 'drifted', facts, differences };
   }
 
@@ -116,17 +122,14 @@ export class AwsBackend implements ExternalBackend {
     // On its way out its tags may be gone already, and nobody can take it over any more: it is waited for.
     if (known?.State === 'Deleting') return { kind: 'ours', configuration: known, tags: {} };
     if (known !== undefined) return this.#claim(api, known, mapping, signal);
-    const source = effective.values.eventSourceARN;
-    // Nothing can have been created for an ARN that is not complete.
-    if (source === undefined || completeArn(source, {}).kind !== 'complete') return { kind: 'missing' };
     let taken: Found | undefined;
-    for (const candidate of await api.list(source, signal)) {
+    for (const candidate of await candidates(api, effective, signal)) {
       // List may lag behind Get: what is on its way out is in nobody's way.
       if (candidate.State === 'Deleting') continue;
       const claim = await this.#claim(api, candidate, mapping, signal);
       if (claim.kind === 'ours') return claim;
-      // On the same source only a mapping of the same function is in the way.
-      if (isSameFunction(effective.values.functionName ?? '', candidate.FunctionArn ?? '')) taken ??= claim;
+      // On the same source only a mapping that AWS would not have twice is in the way.
+      if (isSameKey(effective, mapping.spec, candidate)) taken ??= claim;
     }
     return taken ?? { kind: 'missing' };
   }
@@ -169,6 +172,30 @@ export class AwsBackend implements ExternalBackend {
       throw errorOf(error);
     }
   }
+}
+
+/** Filters that AWS does not show are sent with each edit: whether it changed them cannot be seen. */
+function unseenFilters(
+  { metadata, spec, status }: EventSourceMapping,
+  configuration: Configuration,
+): readonly Difference[] {
+  if (!areFiltersHidden(configuration) || status?.mapping?.uuid !== configuration.UUID) return [];
+  if (status?.observedGeneration === metadata.generation) return [];
+  const patterns = (spec.filterCriteria?.filters ?? []).map(({ pattern }) => pattern);
+  const desired = patterns.length === 0 ? undefined : patterns;
+  return [{ path: 'filterCriteria.filters', desired, observed: undefined, createOnly: false }];
+}
+
+/** Where a mapping that is not known by its UUID may be found. */
+async function candidates(
+  api: MappingApi,
+  { values }: Effective,
+  signal: AbortSignal,
+): Promise<readonly Configuration[]> {
+  const { eventSourceARN: source, functionName } = values;
+  if (source === undefined) return functionName === undefined ? [] : api.listByFunction(functionName, signal);
+  // Nothing can have been created for an ARN that is not complete.
+  return completeArn(source, {}).kind === 'complete' ? api.list(source, signal) : [];
 }
 
 /** One step towards letting a mapping of ours go. */

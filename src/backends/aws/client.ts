@@ -17,6 +17,7 @@ import {
   type CreateEventSourceMappingCommandInput,
   type EventSourceMappingConfiguration,
   type LambdaClient,
+  type ListEventSourceMappingsCommandInput,
   type UpdateEventSourceMappingCommandInput,
 } from '@aws-sdk/client-lambda';
 import { classifyControlError, type ControlFailure } from '../../aws/classify-control.ts';
@@ -44,6 +45,8 @@ export interface MappingApi {
   get(uuid: string, signal: AbortSignal): Promise<Configuration | undefined>;
   /** Every mapping of a source. */
   list(eventSourceARN: string, signal: AbortSignal): Promise<readonly Configuration[]>;
+  /** Every mapping of a function, the only way to find those of self-managed Kafka. */
+  listByFunction(functionName: string, signal: AbortSignal): Promise<readonly Configuration[]>;
   create(input: CreateInput, signal: AbortSignal): Promise<Configuration>;
   update(uuid: string, input: UpdateInput, signal: AbortSignal): Promise<Configuration>;
   /** Undefined when it is gone already. */
@@ -77,6 +80,24 @@ export function mappingApi(client: LambdaClient, pace: (signal: AbortSignal) => 
       throw error;
     }
   };
+  const list = async (
+    query: ListEventSourceMappingsCommandInput,
+    resource: string,
+    signal: AbortSignal,
+  ): Promise<readonly Configuration[]> => {
+    const found: Configuration[] = [];
+    let marker: string | undefined;
+    do {
+      // A page may be empty and still have a successor.
+      const input = { ...query, Marker: marker, MaxItems: 100 };
+      const page = await call('ListEventSourceMappings', resource, signal, () =>
+        client.send(new ListEventSourceMappingsCommand(input), { abortSignal: signal }),
+      );
+      found.push(...(page.EventSourceMappings ?? []));
+      marker = page.NextMarker === '' ? undefined : page.NextMarker;
+    } while (marker !== undefined);
+    return found;
+  };
   return {
     get: (uuid, signal) =>
       orGone(
@@ -84,28 +105,8 @@ export function mappingApi(client: LambdaClient, pace: (signal: AbortSignal) => 
           client.send(new GetEventSourceMappingCommand({ UUID: uuid }), { abortSignal: signal }),
         ),
       ),
-    async list(eventSourceARN, signal) {
-      const found: Configuration[] = [];
-      let marker: string | undefined;
-      do {
-        // A page may be empty and still have a successor.
-        const page = await call('ListEventSourceMappings', eventSourceARN, signal, () =>
-          client.send(
-            new ListEventSourceMappingsCommand({
-              EventSourceArn: eventSourceARN,
-              Marker: marker,
-              MaxItems: 100,
-            }),
-            {
-              abortSignal: signal,
-            },
-          ),
-        );
-        found.push(...(page.EventSourceMappings ?? []));
-        marker = page.NextMarker === '' ? undefined : page.NextMarker;
-      } while (marker !== undefined);
-      return found;
-    },
+    list: (eventSourceARN, signal) => list({ EventSourceArn: eventSourceARN }, eventSourceARN, signal),
+    listByFunction: (functionName, signal) => list({ FunctionName: functionName }, functionName, signal),
     create: (input, signal) =>
       call('CreateEventSourceMapping', input.EventSourceArn ?? '', signal, () =>
         client.send(new CreateEventSourceMappingCommand(input), { abortSignal: signal }),

@@ -1,9 +1,9 @@
-/** What differs between the desired and the live mapping, by meaning and not by text, and how to undo it. Pure. */
+/** What differs between the desired and the live mapping, by meaning and not by text. Pure. */
 import { isDeepStrictEqual } from 'node:util';
 import type { Effective } from '../../api/effective.ts';
 import type { EventSourceMappingSpec } from '../../api/mapping.ts';
 import type { Difference } from '../../controller/backend.ts';
-import type { Configuration, Tags, UpdateInput } from './client.ts';
+import type { Configuration, Tags } from './client.ts';
 import { fields, hidden } from './translate.ts';
 
 /** The differences of a settled mapping, in the order of the table; tags come last, one each. */
@@ -15,11 +15,13 @@ export function differencesOf(
   observedTags: Tags,
 ): readonly Difference[] {
   const found: Difference[] = [];
-  for (const { path, createOnly, desired, observed, same } of fields) {
-    const [want, have] = [desired(effective, spec), observed(configuration)];
-    if (have === hidden || isDeepStrictEqual(want, have)) continue;
-    if (same?.(want, have) === true) continue;
-    found.push({ path, desired: want, observed: have, createOnly });
+  for (const { path, createOnly, sources, desired, observed, same } of fields) {
+    const want = desired(effective, spec);
+    if (want === undefined && !sources.includes(effective.source)) continue;
+    const have = observed(configuration, effective, want);
+    if (have === hidden || isDeepStrictEqual(want, have) || same?.(want, have) === true) continue;
+    const fixed = typeof createOnly === 'function' ? createOnly(want, have) : createOnly;
+    found.push({ path, desired: want, observed: have, createOnly: fixed });
   }
   // Tags that we do not know are somebody else's (cost allocation, policies) and stay.
   for (const [key, value] of Object.entries(desiredTags)) {
@@ -28,19 +30,6 @@ export function differencesOf(
       found.push({ path: `tags.${key}`, desired: value, observed: have, createOnly: false });
   }
   return found;
-}
-
-/**
- * The request that undoes the differences, but for tags; undefined when there is nothing to send. Only what differs
- * is in it: AWS checks the queue's visibility timeout against the function's whenever the function is named, and an
- * edit of the batch size must not fail for a queue that somebody changed since.
- */
-export function updateInput(differences: readonly Difference[]): UpdateInput | undefined {
-  const changed = differences.flatMap(({ path, desired }) => {
-    const field = fields.find((candidate) => candidate.path === path);
-    return field === undefined ? [] : [field.input(desired)];
-  });
-  return changed.length === 0 ? undefined : Object.assign({}, ...changed);
 }
 
 /** The tags to set among the differences. */

@@ -189,6 +189,21 @@ describe('what is not built yet', () => {
       'a Managed mapping of a queue',
       spec({ eventSourceARN: arn('sqs', 'a'), batchSize: 5, tags: { a: 'b' } }),
     ],
+    ['a Managed mapping of Kinesis', spec({ eventSourceARN: arn('kinesis', 'stream/a') })],
+    ['a Managed mapping of DynamoDB', spec({ eventSourceARN: arn('dynamodb', 'table/t/stream/s') })],
+    ['a Managed mapping of MSK', spec({ eventSourceARN: arn('kafka', 'cluster/c/1') })],
+    ['a Managed mapping of MQ', spec({ eventSourceARN: arn('mq', 'broker:b:1') })],
+    ['a Managed mapping of DocumentDB', spec({ eventSourceARN: arn('rds', 'cluster:c') })],
+    ['a Managed mapping of self-managed Kafka', spec({ selfManagedEventSource: kafka })],
+    [
+      'what only AWS does, in Managed mode',
+      spec({
+        eventSourceARN: arn('sqs', 'a'),
+        kmsKeyARN: arn('kms', 'key/a'),
+        metricsConfig: { metrics: ['EventCount'] },
+        provisionedPollerConfig: { minimumPollers: 2 },
+      }),
+    ],
     [
       'an inert poller part',
       spec({ eventSourceARN: arn('sqs', 'a'), poller: { rateLimit: { batchesPerSecond: 1 } } }),
@@ -198,8 +213,8 @@ describe('what is not built yet', () => {
   });
 
   test.each([
-    ['eventSourceARN', spec({ eventSourceARN: arn('kinesis', 'stream/a') })],
-    ['selfManagedEventSource', spec({ selfManagedEventSource: kafka })],
+    ['eventSourceARN', spec({ mode: 'Poller', eventSourceARN: arn('kinesis', 'stream/a') })],
+    ['selfManagedEventSource', spec({ mode: 'Poller', selfManagedEventSource: kafka })],
     ['provisionedPollerConfig', aMapping({ provisionedPollerConfig: { minimumPollers: 2 } }).spec],
     ['poller.rateLimit', aMapping({ poller: { target: { http }, rateLimit: { batchesPerSecond: 1 } } }).spec],
     ['aws.serviceAccountName', aMapping({ aws: { serviceAccountName: 'orders' } }).spec],
@@ -208,8 +223,6 @@ describe('what is not built yet', () => {
     ['adoptionPolicy', spec({ eventSourceARN: arn('sqs', 'a'), adoptionPolicy: 'IfExists' })],
     ['replacementPolicy', spec({ eventSourceARN: arn('sqs', 'a'), replacementPolicy: 'Recreate' })],
     ['handoverTo', spec({ eventSourceARN: arn('sqs', 'a'), handoverTo: 'Managed' })],
-    ['kmsKeyARN', spec({ eventSourceARN: arn('sqs', 'a'), kmsKeyARN: arn('kms', 'key/a') })],
-    ['metricsConfig', spec({ eventSourceARN: arn('sqs', 'a'), metricsConfig: { metrics: ['EventCount'] } })],
   ])('names %s', (path, one) => {
     const found = supported(one);
     expect(found.map((gap) => gap.path)).toEqual([path]);

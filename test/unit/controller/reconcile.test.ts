@@ -189,7 +189,11 @@ describe('what keeps a mapping from being carried out', () => {
     {
       why: 'a field that is not built',
       prepare: (world: TestReconciler) =>
-        world.store.put(aMapping({ spec: { provisionedPollerConfig: { minimumPollers: 2 } } })),
+        world.store.put(
+          aPollerMapping({
+            spec: { ...aPollerMapping().spec, poller: { rateLimit: { batchesPerSecond: 1 } } },
+          }),
+        ),
       reason: 'NotSupported',
     },
     {
@@ -286,7 +290,7 @@ describe('a deleted mapping', () => {
 
   it('is cleaned up although its class is gone and its spec is not supported any more', async () => {
     const world = await settled();
-    world.store.edit(key, { provisionedPollerConfig: { minimumPollers: 2 } });
+    world.store.edit(key, { aws: { serviceAccountName: 'orders' } });
     world.classes = [];
     world.store.delete(key);
     await world.settle();
@@ -401,6 +405,7 @@ describe('any pass', () => {
     const starts = [
       aMapping(),
       aMapping({ spec: { enabled: false } }),
+      aMapping({ spec: { aws: { serviceAccountName: 'orders' } } }),
       aMapping({ spec: { provisionedPollerConfig: { minimumPollers: 2 } } }),
       aMapping({ spec: { className: 'missing' } }),
       aMapping({ metadata: { annotations: { 'sluice.dev/paused': 'delivery' } } }),

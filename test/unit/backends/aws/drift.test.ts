@@ -2,9 +2,9 @@ import { describe, expect, it } from 'vitest';
 import { effective } from '../../../../src/api/effective.ts';
 import type { EventSourceMappingSpec } from '../../../../src/api/mapping.ts';
 import type { Configuration, UpdateInput } from '../../../../src/backends/aws/client.ts';
-import { differencesOf, tagsToSet, updateInput } from '../../../../src/backends/aws/drift.ts';
+import { differencesOf, tagsToSet } from '../../../../src/backends/aws/drift.ts';
 import { ownershipOf, tagsOf } from '../../../../src/backends/aws/ownership.ts';
-import { createInput, fields, isSameFunction } from '../../../../src/backends/aws/translate.ts';
+import { createInput, fields, isSameFunction, updateInput } from '../../../../src/backends/aws/translate.ts';
 import { aMapping, ordersARN } from '../../../support/mappings.ts';
 
 const functionARN = 'arn:aws:lambda:eu-central-1:000000000000:function:consumer';
@@ -51,7 +51,27 @@ describe('the same by meaning is no difference', () => {
       spec: { filterCriteria: { filters: [{ pattern: '{"body":{}}' }] } },
       found: { FilterCriteriaError: { ErrorCode: 'KMSAccessDeniedException', Message: 'no' } },
     },
+    {
+      why: 'members of a pattern in another order, a repeated filter, filters in another order',
+      spec: { filterCriteria: { filters: [{ pattern: '{"a":[1],"b":[2]}' }, { pattern: '{"c":[1]}' }] } },
+      found: {
+        FilterCriteria: {
+          Filters: [{ Pattern: '{"c":[1]}' }, { Pattern: '{"b":[2],"a":[1]}' }, { Pattern: '{"c": [1]}' }],
+        },
+      },
+    },
+    {
+      why: 'encrypted filters that List leaves out',
+      spec: { filterCriteria: { filters: [{ pattern: '{"body":{}}' }] }, kmsKeyARN: 'arn:k' },
+      found: { KMSKeyArn: 'arn:k' },
+    },
     { why: 'an empty key', spec: { kmsKeyARN: '' }, found: {} },
+    { why: 'a key without filters, which AWS drops', spec: { kmsKeyARN: 'arn:k' }, found: {} },
+    {
+      why: 'a partial ARN of the source',
+      spec: { eventSourceARN: 'arn:aws:sqs:::orders' },
+      found: {},
+    },
     {
       why: 'a bound of the pollers that AWS filled in',
       spec: { provisionedPollerConfig: { minimumPollers: 3 } },
@@ -117,10 +137,17 @@ describe('what differs is named and undone', () => {
     },
     {
       why: 'a key is reset by an empty text',
-      spec: {},
-      found: { KMSKeyArn: 'arn:k' },
+      spec: { filterCriteria: { filters: [{ pattern: '{"a":[1]}' }] } },
+      found: { KMSKeyArn: 'arn:k', FilterCriteria: { Filters: [{ Pattern: '{"a":[1]}' }] } },
       path: 'kmsKeyARN',
-      send: { KMSKeyArn: '' },
+      send: { KMSKeyArn: '', FilterCriteria: { Filters: [{ Pattern: '{"a":[1]}' }] } },
+    },
+    {
+      why: 'a number of another size in a pattern, beyond what a double holds',
+      spec: { filterCriteria: { filters: [{ pattern: '{"a":[9007199254740993]}' }] } },
+      found: { FilterCriteria: { Filters: [{ Pattern: '{"a":[9007199254740992]}' }] } },
+      path: 'filterCriteria.filters',
+      send: { FilterCriteria: { Filters: [{ Pattern: '{"a":[9007199254740993]}' }] } },
     },
     {
       why: 'response types are cleared by an empty list',
@@ -153,7 +180,44 @@ describe('what differs is named and undone', () => {
   ])('$path: $why', ({ spec, found, path, send }) => {
     const differences = drift(spec, atAws(found));
     expect(differences.map((difference) => difference.path)).toEqual([path]);
-    expect(updateInput(differences)).toEqual(send);
+    expect(updateInput(differences, aMapping({ spec }).spec)).toEqual(send);
+  });
+
+  it('the half second of Kafka cannot be brought back', () => {
+    const spec = {
+      eventSourceARN: 'arn:aws:kafka:eu-central-1:000000000000:cluster/c/1',
+      topics: ['orders'],
+    };
+    const found = {
+      EventSourceArn: spec.eventSourceARN,
+      Topics: ['orders'],
+      BatchSize: 100,
+      StartingPosition: 'TRIM_HORIZON' as const,
+      MaximumBatchingWindowInSeconds: 0,
+    };
+    expect(drift(spec, atAws(found))).toMatchObject([
+      { path: 'maximumBatchingWindowInSeconds', createOnly: true },
+    ]);
+    expect(drift({ ...spec, maximumBatchingWindowInSeconds: 5 }, atAws(found))).toMatchObject([
+      { path: 'maximumBatchingWindowInSeconds', createOnly: false },
+    ]);
+  });
+
+  it('the consumer group that is the UUID counts as none, unless it is asked for', () => {
+    const uuid = 'c0ffee00-0000-4000-8000-000000000001';
+    const base = {
+      eventSourceARN: 'arn:aws:kafka:eu-central-1:000000000000:cluster/c/1',
+      topics: ['orders'],
+    };
+    const found = {
+      EventSourceArn: base.eventSourceARN,
+      Topics: ['orders'],
+      BatchSize: 100,
+      MaximumBatchingWindowInSeconds: undefined,
+      AmazonManagedKafkaEventSourceConfig: { ConsumerGroupId: uuid },
+    };
+    const named = { ...base, amazonManagedKafkaEventSourceConfig: { consumerGroupID: uuid } };
+    expect([drift(base, atAws(found)), drift(named, atAws(found))]).toEqual([[], []]);
   });
 
   it('another source cannot be undone in place', () => {
@@ -172,19 +236,16 @@ describe('what differs is named and undone', () => {
     );
     expect(differences).toEqual([{ path: 'tags.team', desired: 'a', observed: 'b', createOnly: false }]);
     expect(tagsToSet(differences)).toEqual({ team: 'a' });
-    expect(updateInput(differences)).toBeUndefined();
+    expect(updateInput(differences, spec)).toBeUndefined();
   });
 });
 
 describe('the request that creates', () => {
-  it('holds values and no clearing ones, which AWS refuses there', () => {
+  it('holds what the spec says: no clearing values, and defaults are AWS’s to fill in', () => {
     const { spec } = aMapping({ spec: { scalingConfig: { maximumConcurrency: 5 } } });
     expect(createInput(effective(spec), spec, { team: 'a' })).toEqual({
       EventSourceArn: ordersARN,
       FunctionName: 'consumer',
-      Enabled: true,
-      BatchSize: 10,
-      MaximumBatchingWindowInSeconds: 0,
       ScalingConfig: { MaximumConcurrency: 5 },
       Tags: { team: 'a' },
     });
