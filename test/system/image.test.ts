@@ -12,11 +12,18 @@ import { auditOf, requestText } from '../support/audit.ts';
 import { startControlPlane, type ControlPlane } from '../support/control-plane.ts';
 import { eventually } from '../support/eventually.ts';
 import { renderChart, type ChartValues, type RenderedObject } from '../support/helm.ts';
-import { startHttpSink, type HttpSink } from '../support/http-sink.ts';
-import { buildImage, dockerIgnore, type BuiltImage } from '../support/image/image.ts';
+import {
+  buildImage,
+  dockerIgnore,
+  imageFolder,
+  scriptImage,
+  type BuiltImage,
+  type Image,
+} from '../support/image/image.ts';
 import { isolationProblem } from '../support/kubelet/container.ts';
-import { Kubelet, type RunningPod } from '../support/kubelet/kubelet.ts';
+import { Kubelet } from '../support/kubelet/kubelet.ts';
 import { PodNetwork } from '../support/kubelet/network.ts';
+import type { RunningPod } from '../support/kubelet/running-pod.ts';
 import { testNamespace, type TestNamespace } from '../support/kube.ts';
 import { startMappingEndpoint, type MappingEndpoint } from '../support/mapping-endpoint.ts';
 import { repository } from '../support/markdown.ts';
@@ -110,6 +117,19 @@ describe('the image', () => {
   });
 });
 
+/** Answers everything with success, and logs what it was sent. */
+const consumer = `
+import http from 'node:http';
+http.createServer(async (request, response) => {
+  const chunks = [];
+  for await (const chunk of request) chunks.push(chunk);
+  const body = Buffer.concat(chunks).toString('utf8');
+  console.log(JSON.stringify({ path: request.url, token: request.headers['x-token'], body }));
+  response.end('{}');
+}).listen(8080);
+process.on('SIGTERM', () => process.exit(0));
+`;
+
 /** Rights that the scenario below does not use: when they are used, and which test does. */
 const seldom: Readonly<Record<string, string>> = {
   'patch events.events.k8s.io':
@@ -134,30 +154,32 @@ describe.skipIf(problem !== undefined || isAbsent('helm'))(
     let controlPlane: ControlPlane;
     let aws: AwsServer;
     let lambda: MappingEndpoint;
-    let sink: HttpSink;
     let network: PodNetwork;
     let kubelet: Kubelet;
-    let target: string;
+    let folder: ReturnType<typeof imageFolder>;
     beforeAll(async () => {
-      [controlPlane, aws, lambda, sink, network] = await Promise.all([
+      [controlPlane, aws, lambda, network] = await Promise.all([
         // Of its own: a controller for the whole cluster would meet those of other tests.
         startControlPlane({ controllerManager: true }),
         startFauxqs(),
         startMappingEndpoint(),
-        startHttpSink(),
         PodNetwork.start(),
       ]);
       await applyCrds(controlPlane);
       const { version } = JSON.parse(read('package.json')) as { readonly version: string };
-      kubelet = await Kubelet.start({ controlPlane, network, images: { [`sluice:${version}`]: image } });
+      folder = imageFolder();
+      const images: Readonly<Record<string, Image>> = {
+        [`sluice:${version}`]: image,
+        consumer: await scriptImage(folder.path, consumer),
+      };
+      kubelet = await Kubelet.start({ controlPlane, network, images });
       const port = (url: string): number => Number(new URL(url).port);
-      await network.announce(port(aws.endpoint), { port: 80, name: 'aws.test' });
-      await network.announce(port(lambda.endpoint), { port: 80, name: 'lambda.test' });
-      target = await network.announce(sink.port);
+      await network.announce(port(aws.endpoint), { port: 80, names: ['aws.test'] });
+      await network.announce(port(lambda.endpoint), { port: 80, names: ['lambda.test'] });
     });
     afterAll(async () => {
-      for (const each of [kubelet, network, sink, lambda, aws, controlPlane])
-        await each[Symbol.asyncDispose]();
+      for (const each of [kubelet, network, lambda, aws, controlPlane]) await each[Symbol.asyncDispose]();
+      folder[Symbol.dispose]();
     });
 
     const component = 'app.kubernetes.io/component';
@@ -221,8 +243,16 @@ describe.skipIf(problem !== undefined || isAbsent('helm'))(
       return { objects, controllers, pollers };
     }
 
-    /** A Service with an endpoint at the sink, and a Secret for a header. */
-    async function prepareTenant(tenant: TestNamespace): Promise<void> {
+    /** A consumer in a pod behind a Service, and a Secret for a header. Gives the pod. */
+    async function prepareTenant(tenant: TestNamespace): Promise<RunningPod> {
+      kubelet.serve(tenant.name);
+      const app = { app: tenant.name };
+      const container = {
+        name: 'consumer',
+        image: 'consumer',
+        ports: [{ name: 'http', containerPort: 8080 }],
+        readinessProbe: { httpGet: { path: '/', port: 'http' } },
+      };
       await tenant.apply([
         {
           apiVersion: 'v1',
@@ -234,20 +264,24 @@ describe.skipIf(problem !== undefined || isAbsent('helm'))(
           apiVersion: 'v1',
           kind: 'Service',
           metadata: { name: 'orders' },
-          spec: { selector: { app: 'orders' }, ports: [{ port: 80 }] },
+          spec: { selector: app, ports: [{ port: 80, targetPort: 'http' }] },
         },
         {
-          apiVersion: 'discovery.k8s.io/v1',
-          kind: 'EndpointSlice',
-          metadata: { name: 'orders-test', labels: { 'kubernetes.io/service-name': 'orders' } },
-          addressType: 'IPv4',
-          endpoints: [{ addresses: [target] }],
-          ports: [{ port: sink.port, protocol: 'TCP' }],
+          apiVersion: 'apps/v1',
+          kind: 'Deployment',
+          metadata: { name: 'orders' },
+          spec: {
+            selector: { matchLabels: app },
+            template: { metadata: { labels: app }, spec: { containers: [container] } },
+          },
         },
       ]);
+      const [pod] = await kubelet.ready('app', tenant.name, 1);
+      if (pod === undefined) throw new Error('there is no consumer');
+      return pod;
     }
 
-    async function checkDelivery(tenant: TestNamespace): Promise<void> {
+    async function checkDelivery(tenant: TestNamespace, target: RunningPod): Promise<void> {
       const queue = await createQueue(aws);
       const mapping = (where: string) => ({
         apiVersion: 'sluice.dev/v1alpha1',
@@ -271,11 +305,11 @@ describe.skipIf(problem !== undefined || isAbsent('helm'))(
       const delivered = (body: string, where: string): Promise<boolean> =>
         eventually(
           () =>
-            sink.requests.some(
-              (request) =>
-                request.path === where &&
-                request.headers['x-token'] === tenant.name &&
-                request.body.includes(body),
+            target.lines.some(
+              (line) =>
+                line['path'] === where &&
+                line['token'] === tenant.name &&
+                String(line['body']).includes(body),
             ),
           { timeoutMs: 20_000, what: `delivery of ${body} to ${where}` },
         );
@@ -377,13 +411,15 @@ describe.skipIf(problem !== undefined || isAbsent('helm'))(
       async ({ scope }) => {
         await using system = await testNamespace(controlPlane);
         await using tenant = await testNamespace(controlPlane);
-        const { objects, controllers, pollers } = await install(system, tenant, scope);
-        await prepareTenant(tenant);
+        const [{ objects, controllers, pollers }, target] = await Promise.all([
+          install(system, tenant, scope),
+          prepareTenant(tenant),
+        ]);
         for (const pod of [...controllers, ...pollers]) {
           checkConfinement(pod);
           expect((await pod.get('/metrics')).text).toContain('sluice_build_info');
         }
-        await Promise.all([checkDelivery(tenant), checkLiveMapping(tenant)]);
+        await Promise.all([checkDelivery(tenant, target), checkLiveMapping(tenant)]);
         expect(kubelet.problems()).toEqual([]);
 
         const removed = await controlPlane.kubectl(['delete', '--wait=false', '-f', '-'], {

@@ -67,6 +67,16 @@ export async function buildImage(): Promise<BuiltImage> {
   }
 }
 
+/** An image of a script alone, on Node, of another user than root. */
+export async function scriptImage(folder: string, script: string): Promise<Image> {
+  const root = fs.mkdtempSync(path.join(folder, 'script-'));
+  fs.chmodSync(root, 0o755);
+  await layDistroless(root);
+  fs.writeFileSync(path.join(root, 'app', 'main.mjs'), script);
+  const entrypoint = ['/nodejs/bin/node', '/app/main.mjs'];
+  return { root, config: { env: {}, user: '65532:65532', workdir: '/app', entrypoint, cmd: [] } };
+}
+
 interface Place {
   readonly root: string;
   readonly context: string;

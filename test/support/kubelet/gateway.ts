@@ -6,7 +6,7 @@
 import net from 'node:net';
 import { createInterface } from 'node:readline';
 
-/** Connections that arrive at the one place go to the other. */
+/** Connections that arrive at the one place go to the other; of two orders for one place the later one holds. */
 export interface GatewayOrder {
   readonly from: GatewayPlace;
   readonly to: GatewayPlace;
@@ -29,8 +29,12 @@ export function join(one: net.Socket, other: net.Socket): void {
   }
 }
 
-function follow({ from, to }: GatewayOrder): Promise<void> {
-  const server = net.createServer((client) => join(client, net.connect(to)));
+function follow({ from, to }: GatewayOrder, targets: Map<string, GatewayPlace>): Promise<void> {
+  const key = JSON.stringify(from);
+  const known = targets.has(key);
+  targets.set(key, to);
+  if (known) return Promise.resolve();
+  const server = net.createServer((client) => join(client, net.connect(targets.get(key) ?? to)));
   return new Promise((resolve, reject) => {
     server.once('error', reject);
     server.listen(from, resolve);
@@ -38,9 +42,10 @@ function follow({ from, to }: GatewayOrder): Promise<void> {
 }
 
 if (process.argv[1] === import.meta.filename) {
+  const targets = new Map<string, GatewayPlace>();
   process.stdout.write('ready\n');
   for await (const line of createInterface({ input: process.stdin })) {
-    const answer = await follow(JSON.parse(line) as GatewayOrder).then(
+    const answer = await follow(JSON.parse(line) as GatewayOrder, targets).then(
       () => 'ok',
       (error: unknown) => `failed: ${String(error)}`,
     );

@@ -21,11 +21,10 @@ import {
   substitute,
   type Pod,
   type PodContainer,
-  type Probe,
   type Surroundings,
 } from './pod-spec.ts';
-
-const STEP_MS = 200;
+import { RunningPod, STEP_MS } from './running-pod.ts';
+import { ServiceProxy } from './services.ts';
 
 export interface KubeletOptions {
   readonly controlPlane: ControlPlaneAccess;
@@ -36,96 +35,13 @@ export interface KubeletOptions {
 
 const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
-/** A pod that runs here. */
-export class RunningPod {
-  readonly pod: Pod;
-  readonly address: string;
-  readonly container: Container;
-  /** What it logged, as far as it is JSON. */
-  readonly lines: readonly Record<string, unknown>[];
-  ready = false;
-  started = false;
-  /** Set once it is to end. */
-  stopping: Promise<void> | undefined;
-  /** What went wrong: an end that nobody asked for, a probe that failed too often. */
-  readonly problems: string[] = [];
-  readonly #spec: PodContainer;
-  readonly #failures = new Map<Probe, number>();
-  readonly #dueMs = new Map<Probe, number>();
-
-  constructor(pod: Pod, spec: PodContainer, container: Container, lines: readonly Record<string, unknown>[]) {
-    this.pod = pod;
-    this.#spec = spec;
-    this.container = container;
-    this.address = container.place.address;
-    this.lines = lines;
-  }
-
-  get name(): string {
-    return this.pod.metadata.name;
-  }
-
-  /** GET of a port by its name or number. */
-  get(
-    where: string,
-    port: number | string = this.#spec.ports?.[0]?.containerPort ?? 0,
-    timeoutMs = 5000,
-  ): Promise<{ readonly status: number; readonly text: string }> {
-    const number =
-      typeof port === 'number' ? port : this.#spec.ports?.find(({ name }) => name === port)?.containerPort;
-    if (number === undefined) throw new Error(`${this.name} has no port ${port}`);
-    return this.container.place.get(number, where, timeoutMs);
-  }
-
-  /** Asks the probes that are due. True when what is reported of the pod has changed. */
-  async probe(): Promise<boolean> {
-    const before = `${this.started} ${this.ready}`;
-    const { startupProbe, livenessProbe, readinessProbe } = this.#spec;
-    const { end } = this.container.process;
-    if (end !== undefined && this.stopping === undefined) {
-      if (this.problems.length === 0)
-        this.problems.push(`it ended with ${end.code ?? end.signal}:\n${this.container.process.tail()}`);
-      this.ready = false;
-    } else if (!this.started) {
-      this.started = startupProbe === undefined || (await this.#ask(startupProbe, 'startup'));
-    }
-    if (this.started && end === undefined) {
-      if (livenessProbe !== undefined) await this.#ask(livenessProbe, 'liveness');
-      if (readinessProbe === undefined) this.ready = true;
-      else if (!this.ready || this.#isDue(readinessProbe)) this.ready = await this.#ask(readinessProbe);
-    }
-    return before !== `${this.started} ${this.ready}`;
-  }
-
-  #isDue(probe: Probe): boolean {
-    return performance.now() >= (this.#dueMs.get(probe) ?? 0);
-  }
-
-  /** True when it succeeds, or is not due; one with a name is a problem when it fails too often. */
-  async #ask(probe: Probe, fatal?: string): Promise<boolean> {
-    if (fatal === 'liveness' && !this.#isDue(probe)) return true;
-    if (probe.httpGet === undefined) throw new Error(`the probe ${JSON.stringify(probe)} is not understood`);
-    this.#dueMs.set(probe, performance.now() + (probe.periodSeconds ?? 10) * 1000);
-    const { path: where = '/', port } = probe.httpGet;
-    const answer = await this.get(where, port, (probe.timeoutSeconds ?? 1) * 1000).catch(String);
-    const ok = typeof answer === 'object' && answer.status >= 200 && answer.status < 400;
-    const failures = ok ? 0 : (this.#failures.get(probe) ?? 0) + 1;
-    this.#failures.set(probe, failures);
-    // Steps are shorter than periods, so it is asked more often than a kubelet would before it has started.
-    const limit =
-      (probe.failureThreshold ?? 3) * (this.started ? 1 : ((probe.periodSeconds ?? 10) * 1000) / STEP_MS);
-    if (fatal !== undefined && failures > limit)
-      this.problems.push(`its ${fatal} probe fails: ${typeof answer === 'string' ? answer : answer.text}`);
-    return ok;
-  }
-}
-
 export class Kubelet implements AsyncDisposable {
   /** Every pod that was run, also those that have ended. */
   readonly history: RunningPod[] = [];
   readonly nodeName = `kubelet-${randomBytes(4).toString('hex')}`;
   readonly #options: KubeletOptions;
   readonly #folder = imageFolder();
+  readonly #services: ServiceProxy;
   readonly #namespaces = new Set<string>();
   readonly #pods = new Map<string, RunningPod>();
   #stopped = false;
@@ -134,6 +50,7 @@ export class Kubelet implements AsyncDisposable {
 
   private constructor(options: KubeletOptions) {
     this.#options = options;
+    this.#services = new ServiceProxy(options.controlPlane, options.network);
   }
 
   static async start(options: KubeletOptions): Promise<Kubelet> {
@@ -142,7 +59,7 @@ export class Kubelet implements AsyncDisposable {
     await network.announce(Number(new URL(controlPlane.server).port), {
       address: '10.0.0.1',
       port: 443,
-      name: 'kubernetes.default.svc',
+      names: ['kubernetes.default.svc'],
     });
     const answer = await controlPlane.request('/api/v1/nodes', {
       method: 'POST',
@@ -228,6 +145,8 @@ export class Kubelet implements AsyncDisposable {
     }
     for (const [uid, running] of this.#pods)
       if (running.pod.metadata.namespace === namespace && !seen.has(uid)) this.#stop(running, 0);
+    const here = [...this.#pods.values()].filter(({ pod }) => pod.metadata.namespace === namespace);
+    await this.#services.sync(namespace, here);
   }
 
   async #start(pod: Pod): Promise<void> {
@@ -255,8 +174,6 @@ export class Kubelet implements AsyncDisposable {
     execFileSync('cp', ['-al', image.root, root]);
     const address = network.newAddress();
     const around: Surroundings = { controlPlane, address, nodeName: this.nodeName };
-    const hosts = path.join(folder, 'hosts');
-    fs.writeFileSync(hosts, network.hosts());
     const own = await environmentOf(pod, spec, around);
     const { uid: user, gid } = userOf(pod, spec, image);
     const lines: Record<string, unknown>[] = [];
@@ -281,7 +198,7 @@ export class Kubelet implements AsyncDisposable {
       gid,
       workdir: image.config.workdir,
       mounts: [
-        { source: hosts, target: '/etc/hosts', readOnly: true },
+        { source: network.hostsFile, target: '/etc/hosts', readOnly: true },
         ...(await mountsOf(pod, spec, path.join(folder, 'volumes'), around)),
       ],
       network,

@@ -28,7 +28,7 @@ export interface Place {
   readonly address?: string;
   readonly port?: number;
   /** In every pod's /etc/hosts. */
-  readonly name?: string;
+  readonly names?: readonly string[];
 }
 
 /** A pod's place in the network. */
@@ -43,6 +43,8 @@ export interface PodPlace {
 }
 
 export class PodNetwork implements AsyncDisposable {
+  /** What every pod has as its /etc/hosts. */
+  readonly hostsFile: string;
   readonly #folder = fs.mkdtempSync(path.join(os.tmpdir(), 'pods-'));
   readonly #gateway: ChildProcess;
   readonly #answers: AsyncIterator<string>;
@@ -54,6 +56,8 @@ export class PodNetwork implements AsyncDisposable {
   #lastSocket = 0;
 
   private constructor() {
+    this.hostsFile = path.join(this.#folder, 'hosts');
+    this.#name('127.0.0.1', ['localhost']);
     const gateway = path.join(import.meta.dirname, 'gateway.ts');
     const args = ['--net', '/bin/sh', '-c', script, process.execPath, gateway];
     this.#gateway = spawn('unshare', args, { stdio: ['pipe', 'pipe', 'inherit'] });
@@ -71,8 +75,8 @@ export class PodNetwork implements AsyncDisposable {
 
   /** Makes a server of the test reachable from pods. Gives its address there. */
   async announce(hostPort: number, at: Place = {}): Promise<string> {
-    const { address = `${outside}.${++this.#lastOutside}`, port = hostPort, name } = at;
-    if (name !== undefined) this.#names.set(name, address);
+    const { address = `${outside}.${++this.#lastOutside}`, port = hostPort, names = [] } = at;
+    this.#name(address, names);
     const socket = this.#newSocket();
     const server = net.createServer((client) => join(client, net.connect(hostPort, '127.0.0.1')));
     await new Promise<void>((resolve) => server.listen(socket, resolve));
@@ -81,18 +85,12 @@ export class PodNetwork implements AsyncDisposable {
     return address;
   }
 
-  /** A Service in front of one pod. */
-  async serve(pod: PodPlace, podPort: number, at: Place = {}): Promise<string> {
-    const { address = `${outside}.${++this.#lastOutside}`, port = podPort, name } = at;
-    if (name !== undefined) this.#names.set(name, address);
-    await this.#order({ from: { host: address, port }, to: { host: pod.address, port: podPort } });
+  /** Something in front of a port of one pod; a second call for the same place leads it to another pod. */
+  async serve(podAddress: string, podPort: number, at: Place = {}): Promise<string> {
+    const { address = `${outside}.${++this.#lastOutside}`, port = podPort, names = [] } = at;
+    this.#name(address, names);
+    await this.#order({ from: { host: address, port }, to: { host: podAddress, port: podPort } });
     return address;
-  }
-
-  /** What a pod's /etc/hosts says. */
-  hosts(): string {
-    const lines = [...this.#names].map(([name, address]) => `${address} ${name}`);
-    return ['127.0.0.1 localhost', ...lines, ''].join('\n');
   }
 
   /** An address for a pod to come. */
@@ -131,6 +129,13 @@ export class PodNetwork implements AsyncDisposable {
     if (this.#gateway.exitCode === null) await ended;
     for (const server of this.#servers) server.close();
     fs.rmSync(this.#folder, { recursive: true, force: true });
+  }
+
+  /** Written in place, since it is mounted as a file. */
+  #name(address: string, names: readonly string[]): void {
+    for (const name of names) this.#names.set(name, address);
+    const lines = [...this.#names].map(([name, where]) => `${where} ${name}`);
+    fs.writeFileSync(this.hostsFile, `${lines.join('\n')}\n`);
   }
 
   #newSocket(): string {
