@@ -211,6 +211,7 @@ export function createEngine(options: EngineOptions): Engine {
     random,
     opener: {
       sourceKey: (work) => opener.sourceKey(work),
+      sourceID: (work) => opener.sourceID(work),
       open: (work, emit, signal) => {
         // What was known of a former poller says nothing about the new one.
         const watch = watches.get(workKey(work));
@@ -223,10 +224,15 @@ export function createEngine(options: EngineOptions): Engine {
     },
     drainGraceMs: handOverGraceMs,
     onError,
-    emit: (work, event) => {
+    emit: (work, event, former) => {
       options.onEvent?.(work, event);
       const watch = watches.get(workKey(work));
       if (watch === undefined) return;
+      if (former) {
+        // How the mapping stands is its new poller's to say.
+        if (event.kind !== 'state-changed' && event.kind !== 'concurrency-changed') watch.tell(event);
+        return;
+      }
       watch.tell(event);
       const health = reduceHealth(watch.health, event);
       // A read or delete that fails as the one before is no other health, but it counts.

@@ -53,6 +53,7 @@ export function createOpener(deps: OpenerDeps): Opener {
   const turn = pacer(deps.clock, siblingsPaceMs);
   const occupancy = new Occupancy();
   return {
+    sourceID: sourceArn,
     sourceKey: (work) => sourceKey(sourceArn(work), encodingOf(work), identityOf(deps, work)),
     open: (work, emit, signal) => openMapping({ occupancy, ...deps, turn }, work, emit, signal),
   };
@@ -152,6 +153,7 @@ async function openMapping(
   };
   return {
     sourceKey: sourceKey(eventSourceARN, encoding, identity),
+    sourceID: eventSourceARN,
     resume: () => poller.resume(),
     pause: () => tasks.run(() => poller.pause()),
     async reconfigure(next, until) {
@@ -175,6 +177,7 @@ async function openMapping(
       ending ??= end(drained);
       return ending;
     },
+    quiet: () => poller.quiet(),
   };
 }
 

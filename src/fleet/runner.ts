@@ -3,8 +3,10 @@
  * (`set`) and brings each mapping there on its own, never two changes of one mapping at once, the newest wish winning.
  *
  * Guarantees: a change of the spec that keeps the source is made in place, so that nothing in flight is lost and no
- * message waits; a change of the source drains the old poller before the new one starts; a mapping that cannot be
- * opened is reported with its reason and does not disturb the others.
+ * message waits. One that goes to another source waits until the old poller invokes nothing any more, so that the
+ * mapping's concurrency holds, but not for its last long poll, which may take 20 s. One that reads the same source in
+ * another way drains the old poller to its end first: a source never has two readers of one mapping. A mapping that
+ * cannot be opened is reported with its reason and does not disturb the others.
  *
  * States of one mapping: Starting → Running ⇄ Paused; any → Draining → gone; or Failed, from where it is tried again
  * with back-off, and at once when its work changes.
@@ -23,20 +25,27 @@ import { workKey, type Work } from './work.ts';
 export interface Opened {
   /** Equal keys mean that the source can stay open over a change of the spec. */
   readonly sourceKey: string;
+  /** What is read, in whatever way: two pollers of one mapping never read the same at once. */
+  readonly sourceID: string;
   /** Takes messages from now on. */
   resume(): void;
   /** Takes no messages from now on, and gives those back that no call has begun for. */
   pause(): void;
   /** Takes over another spec in place; only for equal source keys. Changes nothing when it throws. */
   reconfigure(work: Work, signal: AbortSignal): Promise<void>;
-  /** Ends for good within about `graceMs`. A second call can only shorten the grace; each resolves at the end. */
-  /** `receiveMs` bounds how long polls under way may end by themselves; by default as long as they last. */
+  /**
+   * Ends for good within about `graceMs`. A second call can only shorten the grace; each resolves at the end.
+   * `receiveMs` bounds how long polls under way may end by themselves; by default as long as they last.
+   */
   drain(graceMs: number, receiveMs?: number): Promise<void>;
+  /** After `drain`: resolves when no invocation is under way any more; what a last poll brings goes back. */
+  quiet(): Promise<void>;
 }
 
 /** Makes pollers. Throws `SluiceError` with a documented reason when the work cannot be run as it is. */
 export interface Opener {
   sourceKey(work: Work): string;
+  sourceID(work: Work): string;
   /** `signal` aborts when the work is no longer wanted; it is about opening alone, not about what was opened. */
   open(work: Work, emit: Emit, signal: AbortSignal): Promise<Opened>;
 }
@@ -55,8 +64,11 @@ export interface RunnerDeps {
   readonly clock: Clock;
   readonly random: Random;
   readonly opener: Opener;
-  /** Told of every engine event, with the mapping that it is about. Must not throw. */
-  readonly emit: (work: Work, event: PollerEvent) => void;
+  /**
+   * Told of every engine event, with the mapping that it is about. `former` is true for a poller whose successor is
+   * opened already: what it still does counts, how it stands does not. Must not throw.
+   */
+  readonly emit: (work: Work, event: PollerEvent, former: boolean) => void;
   /** Told when a mapping's standing changed, or with undefined when it is gone. Must not throw. */
   readonly onStanding: (key: string, standing: Standing | undefined) => void;
   readonly onError: (error: unknown) => void;
@@ -64,14 +76,27 @@ export interface RunnerDeps {
   readonly drainGraceMs: number;
 }
 
+/** Whom the events of a poller are about. */
+interface Speaker {
+  work: Work;
+  former: boolean;
+}
+
+/** A poller that ends. */
+interface Leaving {
+  readonly opened: Opened;
+  readonly speaker: Speaker;
+  readonly ended: Promise<void>;
+}
+
 interface Slot {
   wanted: Work | undefined;
-  current: { readonly opened: Opened; work: Work } | undefined;
+  current: { readonly opened: Opened; readonly speaker: Speaker } | undefined;
+  /** Pollers that end; none of them reads what `current` reads. */
+  readonly leaving: Set<Leaving>;
   standing: Standing | undefined;
   /** What is under way to bring the mapping where it is wanted; aborts when the wish changes. */
   step: AbortController | undefined;
-  /** `current` is ending. */
-  draining: boolean;
   failures: number;
   /** Ends the wait for the next try of a mapping that could not be opened. */
   retry: AbortController | undefined;
@@ -118,9 +143,7 @@ export class Runner {
     this.#receiveMs = receiveMs;
     this.#closing = true;
     for (const [key, slot] of this.#slots) {
-      const { current } = slot;
-      if (slot.draining && current !== undefined)
-        this.#tasks.run(() => current.opened.drain(graceMs, receiveMs));
+      for (const { opened } of slot.leaving) this.#tasks.run(() => opened.drain(graceMs, receiveMs));
       this.#want(key, slot, undefined);
     }
     await this.#tasks.drained();
@@ -130,9 +153,9 @@ export class Runner {
     const slot: Slot = {
       wanted: undefined,
       current: undefined,
+      leaving: new Set(),
       standing: undefined,
       step: undefined,
-      draining: false,
       failures: 0,
       retry: undefined,
     };
@@ -179,9 +202,11 @@ export class Runner {
     const { opener, emit } = this.#deps;
     const { current } = slot;
     if (current !== undefined && (wanted === undefined || !this.#canKeep(current.opened, wanted))) {
-      this.#stand(key, slot, current.work, 'Draining', 'Draining', 'Finishing what is in flight');
-      await this.#end(slot);
+      this.#stand(key, slot, current.speaker.work, 'Draining', 'Draining', 'Finishing what is in flight');
+      this.#leave(slot);
+      await current.opened.quiet();
     }
+    await this.#ended(slot, wanted);
     if (wanted === undefined) {
       slot.standing = undefined;
       this.#deps.onStanding(key, undefined);
@@ -193,18 +218,20 @@ export class Runner {
         // A repeated try stays Failed in the eyes of others until it succeeds.
         if (slot.failures === 0)
           this.#stand(key, slot, wanted, 'Starting', 'Progressing', 'Opening the source');
-        const tell = (event: PollerEvent): void => emit(slot.current?.work ?? wanted, event);
-        slot.current = { opened: await opener.open(wanted, tell, signal), work: wanted };
+        for (const leaving of slot.leaving) leaving.speaker.former = true;
+        const speaker: Speaker = { work: wanted, former: false };
+        const tell = (event: PollerEvent): void => emit(speaker.work, event, speaker.former);
+        slot.current = { opened: await opener.open(wanted, tell, signal), speaker };
       } else {
         await slot.current.opened.reconfigure(wanted, signal);
-        slot.current.work = wanted;
+        slot.current.speaker.work = wanted;
       }
     } catch (error) {
       // What is no longer wanted may fail as it likes.
       if (signal.aborted) return;
       this.#stand(key, slot, wanted, 'Failed', reasonOf(error), messageOf(error));
       // An old spec must not go on when the new one cannot run: the user sees the reason and the queue waits.
-      await this.#end(slot);
+      await this.#leave(slot)?.ended;
       return;
     }
     slot.failures = 0;
@@ -215,23 +242,46 @@ export class Runner {
     else this.#stand(key, slot, wanted, 'Paused', wanted.paused, 'No message is taken');
   }
 
-  /** Drains what runs. Never throws: what could not be ended in order is told and let go. */
-  async #end(slot: Slot): Promise<void> {
-    if (slot.current === undefined) return;
-    slot.draining = true;
-    try {
-      await slot.current.opened.drain(this.#graceMs, this.#receiveMs);
-    } catch (error) {
-      this.#deps.onError(error);
-    }
-    slot.draining = false;
+  /** Begins to drain what runs. It never fails: what could not be ended in order is told and let go. */
+  #leave(slot: Slot): Leaving | undefined {
+    const { current } = slot;
+    if (current === undefined) return undefined;
     slot.current = undefined;
+    const { opened, speaker } = current;
+    const leaving: Leaving = {
+      opened,
+      speaker,
+      ended: opened
+        .drain(this.#graceMs, this.#receiveMs)
+        .catch((error: unknown) => this.#deps.onError(error))
+        .finally(() => slot.leaving.delete(leaving)),
+    };
+    slot.leaving.add(leaving);
+    this.#tasks.run(() => leaving.ended);
+    return leaving;
+  }
+
+  /** Resolves when nothing is left that must not go on beside `wanted`: readers of the same source, or any at all. */
+  async #ended(slot: Slot, wanted: Work | undefined): Promise<void> {
+    const inTheWay = [...slot.leaving].filter(
+      ({ opened }) => wanted === undefined || this.#isSameSource(opened, wanted),
+    );
+    await Promise.all(inTheWay.map(({ ended }) => ended));
   }
 
   #canKeep(opened: Opened, wanted: Work): boolean {
     try {
       return opened.sourceKey === this.#deps.opener.sourceKey(wanted);
     } catch {
+      return false;
+    }
+  }
+
+  #isSameSource(opened: Opened, wanted: Work): boolean {
+    try {
+      return opened.sourceID === this.#deps.opener.sourceID(wanted);
+    } catch {
+      // A work that cannot be opened reads nothing.
       return false;
     }
   }

@@ -77,6 +77,7 @@ export class QueuePoller {
   #pumping = false;
   #drain: { readonly done: Promise<void>; receivesByMs: number; graceByMs: number } | undefined;
   #idle: Deferred<void> | undefined;
+  #quiet: Deferred<void> | undefined;
 
   constructor(deps: QueuePollerDeps, settings: QueuePollerSettings) {
     this.#deps = deps;
@@ -202,6 +203,14 @@ export class QueuePoller {
     return done;
   }
 
+  /** After `drain`: resolves when no invocation is under way. Polls may be, and deletions that are tried again. */
+  quiet(): Promise<void> {
+    this.#quiet ??= deferred();
+    const { promise } = this.#quiet;
+    this.#checkIdle();
+    return promise;
+  }
+
   /** Stops at once: what runs is abandoned, what waits is given back. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.drain(0);
@@ -282,6 +291,7 @@ export class QueuePoller {
   }
 
   #checkIdle(): void {
+    if (this.#drain !== undefined && this.#dispatcher.running === 0) this.#quiet?.resolve();
     if (this.#idle === undefined || this.#reader.receiving > 0 || !this.#hands.isEmpty) return;
     this.#idle.resolve();
     this.#idle = undefined;

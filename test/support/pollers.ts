@@ -33,6 +33,7 @@ export function aWork(
 
 export class FakePoller implements Opened {
   readonly sourceKey: string;
+  readonly sourceID: string;
   readonly emit: Emit;
   state: 'opened' | 'taking' | 'paused' | 'draining' | 'ended' = 'opened';
   /** The work in force, newest last. */
@@ -43,6 +44,7 @@ export class FakePoller implements Opened {
   constructor(opener: FakeOpener, work: Work, emit: Emit) {
     this.#opener = opener;
     this.sourceKey = opener.sourceKey(work);
+    this.sourceID = opener.sourceID(work);
     this.works = [work];
     this.emit = emit;
   }
@@ -75,6 +77,11 @@ export class FakePoller implements Opened {
     if (drainError !== undefined) throw drainError;
     this.state = 'ended';
   }
+
+  async quiet(): Promise<void> {
+    const { clock, busyMs } = this.#opener;
+    if (busyMs > 0) await clock.sleep(busyMs, this.#end.signal);
+  }
 }
 
 export class FakeOpener implements Opener {
@@ -86,6 +93,8 @@ export class FakeOpener implements Opener {
   /** How long opening takes, and draining if it gets the grace. */
   openMs = 0;
   drainMs = 0;
+  /** How long invocations are under way after a drain began. */
+  busyMs = 0;
   drainError: Error | undefined;
   /** Why a work cannot be run. */
   problem: (work: Work) => Error | undefined = () => undefined;
@@ -95,6 +104,10 @@ export class FakeOpener implements Opener {
   }
 
   sourceKey(work: Work): string {
+    return JSON.stringify([this.sourceID(work), work.identity]);
+  }
+
+  sourceID(work: Work): string {
     return work.mapping.spec.eventSourceARN ?? '';
   }
 

@@ -73,6 +73,25 @@ describe('an edit', () => {
   });
 });
 
+describe('an edit of the queue', () => {
+  it('of an idle mapping is in force before the last poll of the former queue has ended, and loses nothing', async () => {
+    const [former, next] = [await createQueue(aws), await createQueue(aws)];
+    await using sink = await startHttpSink();
+    await using run = startRun(mapping(former, sink), { env: awsEnvironment(aws) });
+    await run.sluice.logged('Opened the source');
+    await next.send(['in the next queue']);
+    // A poll of 20 s has just begun.
+    run.write(mapping(next, sink));
+    await eventually(() => sink.requests.length === 1, { timeoutMs: 14_000 });
+    expect(sink.requests[0]?.body).toContain(`"eventSourceARN":"${next.arn}"`);
+    await eventually(() => next.isEmpty());
+    // What the former poll may bring still goes back, undelivered.
+    await former.send(['late']);
+    await eventually(async () => (await former.counts()).visible === 1, { timeoutMs: 30_000 });
+    expect(sink.requests).toHaveLength(1);
+  });
+});
+
 describe('the environment', () => {
   it('gives the Region by a profile, for a partial ARN as well', async () => {
     const queue = await createQueue(aws);

@@ -157,6 +157,20 @@ describe('the key of a source', () => {
     const role = { kind: 'Role', roleARN: 'arn:aws:iam::000000000000:role/r' } as const;
     expect(await keyOf({}, { identity: role })).not.toBe(full);
   });
+
+  test('is not its id, which is the queue alone: readers of one queue under two identities are two of the same', async () => {
+    await using bench = new Bench();
+    const role = { kind: 'Role', roleARN: 'arn:aws:iam::000000000000:role/r' } as const;
+    const place = { region: 'eu-west-1', accountID: '000000000000' };
+    const queue = 'arn:aws:sqs:eu-west-1:000000000000:orders';
+    const works = [
+      workOn({ eventSourceARN: queue }),
+      workOn({ eventSourceARN: queue }, { identity: role }),
+      workOn({ eventSourceARN: 'arn:aws:sqs:::orders', batchSize: 3 }, { place }),
+    ];
+    expect(works.map((work) => bench.opener.sourceID(work))).toEqual([queue, queue, queue]);
+    expect((await bench.open(workOn({ eventSourceARN: queue }))).sourceID).toBe(queue);
+  });
 });
 
 describe('an open mapping', () => {

@@ -11,13 +11,13 @@ function setUp() {
   const opener = new FakeOpener(clock);
   /** What was told of a mapping: its state, or `gone`. */
   const told: string[] = [];
-  const events: { readonly work: Work; readonly event: PollerEvent }[] = [];
+  const events: { readonly work: Work; readonly event: PollerEvent; readonly former: boolean }[] = [];
   const errors: unknown[] = [];
   const runner = new Runner({
     clock,
     random: () => 0,
     opener,
-    emit: (work, event) => events.push({ work, event }),
+    emit: (work, event, former) => events.push({ work, event, former }),
     onStanding: (key, standing) => told.push(`${key} ${standing?.state ?? 'gone'}`),
     onError: (error) => errors.push(error),
     drainGraceMs: 60_000,
@@ -83,18 +83,86 @@ describe('Runner', () => {
     expect(opener.pollers[0]?.works).toHaveLength(2);
   });
 
-  test('a change of the source drains the old poller before the new one is opened', async () => {
+  test('another source is opened when the old poller invokes nothing, while its last poll goes on', async () => {
+    const { clock, runner, opener, standing } = setUp();
+    opener.drainMs = 20_000;
+    opener.busyMs = 3000;
+    runner.set([aWork('a')]);
+    await clock.settle();
+    runner.set([aWork('a', { generation: 2, queue: 'other' })]);
+    await clock.advance(2999);
+    expect(opener.pollers.map(({ state }) => state)).toEqual(['draining']);
+    expect(standing()?.state).toBe('Draining');
+    await clock.advance(1);
+    expect(opener.pollers.map(({ state }) => state)).toEqual(['draining', 'taking']);
+    expect(standing()).toMatchObject({
+      state: 'Running',
+      work: { mapping: { metadata: { generation: 2 } } },
+    });
+    await clock.advance(17_000);
+    expect(opener.pollers.map(({ state }) => state)).toEqual(['ended', 'taking']);
+  });
+
+  test('the same source read by another identity is drained to the end first: it never has two readers', async () => {
     const { clock, runner, opener, standing } = setUp();
     opener.drainMs = 5000;
     runner.set([aWork('a')]);
     await clock.settle();
-    runner.set([aWork('a', { generation: 2, queue: 'other' })]);
+    const roleARN = 'arn:aws:iam::000000000000:role/a';
+    runner.set([aWork('a', { generation: 2, identity: { kind: 'Role', roleARN } })]);
     await clock.advance(4999);
     expect(opener.pollers.map(({ state }) => state)).toEqual(['draining']);
     expect(standing()?.state).toBe('Draining');
     await clock.advance(1);
     expect(opener.pollers.map(({ state }) => state)).toEqual(['ended', 'taking']);
     expect(standing()?.state).toBe('Running');
+  });
+
+  test('a source that is wanted again while its former reader still drains waits for that one', async () => {
+    const { clock, runner, opener } = setUp();
+    opener.drainMs = 20_000;
+    runner.set([aWork('a')]);
+    await clock.settle();
+    runner.set([aWork('a', { generation: 2, queue: 'other' })]);
+    await clock.advance(5000);
+    runner.set([aWork('a', { generation: 3 })]);
+    await clock.advance(14_999);
+    expect(opener.pollers.map(({ state }) => state)).toEqual(['draining', 'draining']);
+    await clock.advance(1);
+    expect(opener.pollers.map(({ state }) => state)).toEqual(['ended', 'draining', 'taking']);
+    await clock.advance(20_000);
+    expect(opener.alive).toMatchObject([{ state: 'taking', generation: 3 }]);
+  });
+
+  test('a mapping that is removed is gone only when its former readers are', async () => {
+    const { clock, runner, opener, told } = setUp();
+    opener.drainMs = 20_000;
+    runner.set([aWork('a')]);
+    await clock.settle();
+    runner.set([aWork('a', { generation: 2, queue: 'other' })]);
+    await clock.advance(19_000);
+    opener.drainMs = 0;
+    runner.set([]);
+    await clock.advance(999);
+    expect(told.at(-1)).toBe('uid-a Draining');
+    await clock.advance(1);
+    expect(told.at(-1)).toBe('uid-a gone');
+    expect(opener.alive).toEqual([]);
+  });
+
+  test('events of a former reader carry its own work, and that it is the former one', async () => {
+    const { clock, runner, opener, events } = setUp();
+    opener.drainMs = 20_000;
+    runner.set([aWork('a')]);
+    await clock.settle();
+    runner.set([aWork('a', { generation: 2, queue: 'other' })]);
+    await clock.settle();
+    for (const poller of opener.pollers) poller.emit({ kind: 'source-opened' });
+    expect(events.map(({ work, former }) => [work.mapping.metadata.generation, former])).toEqual([
+      [1, true],
+      [2, false],
+    ]);
+    await clock.runUntil(runner.drain(0));
   });
 
   test('the newest of many wishes wins, and those between are cut off', async () => {
@@ -246,6 +314,19 @@ describe('Runner', () => {
       expect(clock.monotonic()).toBe(5000);
       expect(opener.pollers.map(({ state }) => state)).toEqual(['ended', 'ended']);
       expect(runner.standings()).toEqual([]);
+    });
+
+    test('cuts the grace of former readers short, too', async () => {
+      const { clock, runner, opener } = setUp();
+      opener.drainMs = 60_000;
+      runner.set([aWork('a')]);
+      await clock.settle();
+      runner.set([aWork('a', { generation: 2, queue: 'other' })]);
+      await clock.advance(1000);
+      expect(opener.pollers.map(({ state }) => state)).toEqual(['draining', 'taking']);
+      await clock.runUntil(runner.drain(2000));
+      expect(clock.monotonic()).toBe(3000);
+      expect(opener.alive).toEqual([]);
     });
 
     test('cuts the longer grace of a removal short', async () => {

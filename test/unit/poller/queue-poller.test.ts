@@ -692,6 +692,36 @@ describe('drain', () => {
     await drained;
   });
 
+  test.each([
+    { why: 'its last call ends', ms: 5000, end: true },
+    { why: 'its last call is abandoned', ms: 60_000, end: false },
+  ])('is quiet when $why, whatever polls are under way', async ({ ms, end }) => {
+    const b = await bench({ maximumConcurrency: 5 });
+    await b.send('a');
+    const drained = b.poller.drain(60_000, 70_000);
+    let quiet = false;
+    void b.poller.quiet().then(() => (quiet = true));
+    // The poll that is under way brings another one, which goes back.
+    await b.send('late');
+    expect(b.extensions).toEqual(['late=0']);
+    await b.pass(ms - 1);
+    expect(quiet).toBe(false);
+    if (end) await b.answer(OK);
+    await b.pass(1);
+    expect(quiet).toBe(true);
+    await b.clock.runUntil(drained);
+  });
+
+  test('is quiet at once when it only polls', async () => {
+    const b = await bench();
+    await b.pass(1);
+    const drained = b.poller.drain(30_000);
+    await b.poller.quiet();
+    expect(b.openReceives).toBe(1);
+    expect(b.poller.state).toBe('draining');
+    await b.clock.runUntil(drained);
+  });
+
   test('abandons what runs beyond the grace, and deletes nothing of it', async () => {
     const b = await bench();
     await b.send('a');
