@@ -7,9 +7,13 @@ import {
   isMap,
   isSeq,
   Lexer,
+  isScalar,
   LineCounter,
+  Pair,
   parseAllDocuments,
+  Scalar,
   visit,
+  YAMLMap,
   type Document,
   type ScalarTag,
 } from 'yaml';
@@ -41,16 +45,25 @@ export type YamlDocument =
   | { readonly kind: 'unreadable'; readonly faults: readonly Fault[] };
 
 /** `yes`, `no`, `on`, `off` are booleans for kubectl (YAML 1.1), so they are here. */
-const oldBooleans: ScalarTag = {
+const oldBooleans = (words: RegExp): ScalarTag => ({
   identify: (value) => typeof value === 'boolean',
   default: true,
   tag: 'tag:yaml.org,2002:bool',
-  test: /^(?:y|yes|on|n|no|off)$/i,
+  test: words,
   resolve: (text) => /^(?:y|yes|on)$/i.test(text),
-};
+});
+const kubectlWords = oldBooleans(/^(?:y|yes|on|n|no|off)$/i);
+/** CloudFormation's reader knows the words, but `N` is a name to it. */
+const templateWords = oldBooleans(/^(?:yes|on|no|off)$/i);
 
-/** The documents of a text; empty ones are left out. */
-export function readYaml(text: string): readonly YamlDocument[] {
+/**
+ * The documents of a text; empty ones are left out. A value with a tag of `tagKeys` is read as an object with that one
+ * key, as CloudFormation reads `!Ref Queue` as `{Ref: Queue}`; its reader takes no single letter for yes or no.
+ */
+export function readYaml(
+  text: string,
+  tagKeys: ReadonlyMap<string, string> = new Map(),
+): readonly YamlDocument[] {
   if (text.length > maximumTextLength) {
     return [unreadable(1, `The text must have at most ${maximumTextLength} characters, not ${text.length}`)];
   }
@@ -60,7 +73,7 @@ export function readYaml(text: string): readonly YamlDocument[] {
     if (isTooDeep(text)) return [unreadable(1, tooDeepText)];
     documents = parseAllDocuments(text, {
       lineCounter: counter,
-      customTags: (tags) => [oldBooleans, ...tags],
+      customTags: (tags) => [tagKeys.size > 0 ? templateWords : kubectlWords, ...tags],
       merge: true,
       prettyErrors: false,
       // Duplicates are looked for in `duplicateKeys`: the parser's own way takes the square of the number of keys.
@@ -70,7 +83,32 @@ export function readYaml(text: string): readonly YamlDocument[] {
   } catch (error) {
     return [unreadable(1, unreadableText(error))];
   }
-  return [...documents].flatMap((document) => readDocument(document, counter));
+  return [...documents].flatMap((document) => {
+    if (tagKeys.size > 0 && document.errors.length === 0) expandTags(document, tagKeys);
+    return readDocument(document, counter);
+  });
+}
+
+function expandTags(document: Document, tagKeys: ReadonlyMap<string, string>): void {
+  visit(document, {
+    Node: (_, node) => {
+      const key = isAlias(node) ? undefined : tagKeys.get(node.tag ?? '');
+      if (key === undefined || isAlias(node)) return undefined;
+      // `!Ref 0123` is text: without its tag a scalar keeps the text that it was read as.
+      delete node.tag;
+      const inner = isScalar(node) ? new Scalar(node.source ?? node.value) : node;
+      inner.range = node.range ?? null;
+      const map = new YAMLMap();
+      map.range = node.range ?? null;
+      // An anchor means the value with its tag.
+      if (node.anchor !== undefined) map.anchor = node.anchor;
+      delete node.anchor;
+      const name = new Scalar(key);
+      name.range = node.range ?? null;
+      map.items.push(new Pair(name, inner));
+      return map;
+    },
+  });
 }
 
 function readDocument(document: Document, counter: LineCounter): readonly YamlDocument[] {

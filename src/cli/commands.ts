@@ -29,6 +29,10 @@ export const commands: Readonly<
     summary: 'Explain why an event matches a filter pattern or not.',
     load: async () => (await import('./filter.ts')).filterCommand,
   },
+  import: {
+    summary: 'Write manifests for the mappings of other tools.',
+    load: async () => (await import('./import.ts')).importCommand,
+  },
   version: {
     summary: 'Print the version.',
     load: async () => (await import('./version.ts')).versionCommand,

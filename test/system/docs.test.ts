@@ -15,6 +15,7 @@ const laptop = [
   'docs/tutorials/first-mapping.md',
   'docs/how-to/run-without-a-cluster.md',
   'docs/how-to/filter-and-partial-responses.md',
+  'docs/how-to/take-over-mappings.md',
 ];
 const cluster = [
   'README.md',

@@ -1,0 +1,197 @@
+/**
+ * `sluice import`: manifests from what other tools keep of their mappings. Manifests go to standard output, everything
+ * that a reader must know to standard error; nothing that was found is dropped without a word.
+ */
+import { readFile } from 'node:fs/promises';
+import { z } from 'zod';
+import { readCloudFormation } from '../import/cloudformation.ts';
+import { makeManifests, manifestsJson, manifestsYaml, type Manifest } from '../import/manifests.ts';
+import type { Note, Reading, Settings } from '../import/model.ts';
+import { messageOf } from '../lib/errors.ts';
+import { UsageError, exitCodes, type Command, type Io } from './command.ts';
+import { optionsHelp, parseOptions, type Options, type Values } from './config.ts';
+import { choiceType } from './option-types.ts';
+
+/** Readers of files, by the word of the command line. */
+const readers: Readonly<Record<string, (text: string, settings: Settings) => Reading>> = {
+  cfn: readCloudFormation,
+  sam: readCloudFormation,
+};
+
+/** Exit status when something that was found is not among the manifests as it is. */
+export const incomplete = 3;
+
+const options = {
+  filename: {
+    type: z
+      .union([z.string(), z.array(z.string())])
+      .optional()
+      .transform((value) => (value === undefined ? [] : [value].flat())),
+    value: 'FILE',
+    short: 'f',
+    multiple: true,
+    help: 'The file to read, or - for standard input. May be repeated.',
+  },
+  set: {
+    type: z
+      .union([z.string(), z.array(z.string())])
+      .optional()
+      .transform((value) => (value === undefined ? [] : [value].flat()))
+      .refine((pairs) => pairs.every((pair) => pair.indexOf('=') > 0), 'must be NAME=VALUE'),
+    value: 'NAME=VALUE',
+    multiple: true,
+    help: 'A value that the file leaves open: a parameter, or the name of a placeholder. May be repeated.',
+  },
+  namespace: {
+    type: z.string().optional(),
+    value: 'NAME',
+    short: 'n',
+    help: 'Namespace of the manifests. Default: none is written.',
+  },
+  class: {
+    type: z.string().optional(),
+    value: 'NAME',
+    help: '`className` of the manifests. Default: none is written.',
+  },
+  adopt: {
+    type: choiceType(['IfExists', 'Never'], 'IfExists'),
+    value: 'POLICY',
+    help: '`adoptionPolicy` of the manifests: IfExists takes over the live mapping, Never does not. Default IfExists.',
+  },
+  output: {
+    type: choiceType(['yaml', 'json'], 'yaml'),
+    value: 'FORMAT',
+    short: 'o',
+    help: 'yaml, or json for one List. Default yaml.',
+  },
+} as const satisfies Options;
+
+export const importCommand: Command = {
+  name: 'import',
+  summary: 'Write manifests for the mappings of other tools.',
+  help: `Usage: sluice import cfn|sam -f FILE [-f FILE ...] [options]
+
+Reads the event source mappings of a file and writes a manifest for each to standard output, ready for review and
+\`kubectl apply\`. Standard error says what could not be taken over and why.
+
+  cfn, sam   CloudFormation (also what the CDK synthesizes) and SAM templates, YAML or JSON: resources of type
+             AWS::Lambda::EventSourceMapping, and events of AWS::Serverless::Function that Lambda polls (SQS, Kinesis,
+             DynamoDB, MSK, MQ, SelfManagedKafka, DocumentDB). An event that SAM refuses is refused with the reason.
+
+What only the deployed stack knows is written as a placeholder that can hit nothing by accident, such as
+arn:aws:sqs:::PLACEHOLDER.OrdersQueue.Arn, and named on standard error. Give the value with --set OrdersQueue.Arn=…, or
+replace it in the manifest. ARNs without Region and account are completed from \`aws\` of the mapping or its class.
+
+The manifests adopt the live mapping (\`adoptionPolicy: IfExists\`), so that applying them changes nothing in AWS where
+they describe it. Take the mapping out of the other tool's hands before, or both will write to it.
+
+Options:
+${optionsHelp(options)}
+Exit status: 0 everything was taken over, 1 a file could not be read, 2 wrong command line, 3 something was found that
+could not be taken over; the manifests of the rest are written all the same.
+
+Examples:
+  sluice import sam -f template.yaml
+  sluice import cfn -f template.json --set OrdersQueue.Arn=arn:aws:sqs:eu-west-1:123456789012:orders
+  cdk synth | sluice import cfn -f - -n billing | sluice validate -f -
+`,
+  options,
+  async run(argv, io) {
+    const { values, positionals } = await parseOptions(options, argv, io.env, 1);
+    const [kind] = positionals;
+    const read = kind !== undefined && Object.hasOwn(readers, kind) ? readers[kind] : undefined;
+    if (kind === undefined || read === undefined)
+      throw new UsageError(`what to import must be one of ${Object.keys(readers).join(', ')}`);
+    if (values.filename.length === 0) throw new UsageError('`-f` must name a file or - for standard input');
+    const settings = new Map(
+      values.set.map(
+        (pair) => [pair.slice(0, pair.indexOf('=')), pair.slice(pair.indexOf('=') + 1)] as const,
+      ),
+    );
+    const found: Located[] = [];
+    for (const file of values.filename) {
+      const text = await readInput(file, io);
+      let reading;
+      try {
+        reading = read(text, settings);
+      } catch (error) {
+        throw new Error(`${file}: ${messageOf(error)}`, { cause: error });
+      }
+      found.push({ file, reading });
+    }
+    return writeManifests(kind, found, values, io);
+  },
+};
+
+interface Located {
+  readonly file: string;
+  readonly reading: Reading;
+}
+
+type ImportValues = Pick<Values<typeof options>, 'namespace' | 'class' | 'adopt' | 'output'>;
+
+/** Writes manifests and notes; resolves with the exit status. */
+export async function writeManifests(
+  kind: string,
+  found: readonly Located[],
+  values: ImportValues,
+  io: Io,
+): Promise<number> {
+  // Over all files together, so that names stay unique.
+  const owners = found.flatMap(({ file, reading }) => reading.mappings.map(() => file));
+  const { manifests, notes: problems } = makeManifests(
+    { mappings: found.flatMap(({ reading }) => reading.mappings), notes: [] },
+    { namespace: values.namespace, className: values.class, adoption: values.adopt },
+  );
+  const notes = [
+    ...found.flatMap(({ file, reading }) => reading.notes.map((note) => ({ ...note, file }))),
+    ...problems.map((note) => {
+      const index = manifests.findIndex(({ subject }) => subject === note.subject);
+      return { ...note, file: owners[index] ?? '' };
+    }),
+  ];
+  if (values.output === 'json') await io.out(manifestsJson(manifests));
+  else if (manifests.length > 0) {
+    const files = found.map(({ file }) => (file === '-' ? 'standard input' : file)).join(', ');
+    await io.out(
+      manifestsYaml(manifests, [
+        `Written by \`sluice import ${kind}\` from ${files}. Review before you apply.`,
+      ]),
+    );
+  }
+  await io.err(`${[...notes.map(noteText), summary(manifests, notes)].join('\n')}\n`);
+  return notes.some(({ kind: one }) => one === 'refused') ? incomplete : exitCodes.ok;
+}
+
+const words: Readonly<Record<Note['kind'], string>> = {
+  info: 'note: ',
+  placeholder: 'placeholder: ',
+  'not-polled': 'not polled: ',
+  refused: 'not imported: ',
+};
+
+function noteText(note: Note & { readonly file: string }): string {
+  const place = note.line === undefined ? note.file : `${note.file}:${note.line}`;
+  return `${place}: ${words[note.kind]}${note.subject}: ${note.message}`;
+}
+
+function summary(manifests: readonly Manifest[], notes: readonly Note[]): string {
+  const count = (kind: Note['kind']): number => notes.filter((note) => note.kind === kind).length;
+  const valid = manifests.filter(({ problems }) => problems.length === 0).length;
+  return `${valid} manifests, ${count('refused')} not imported, ${count('placeholder')} placeholders, ${count('not-polled')} not polled`;
+}
+
+async function readInput(file: string, io: Io): Promise<string> {
+  if (file === '-') {
+    const decoder = new TextDecoder();
+    let text = '';
+    for await (const chunk of io.stdin)
+      text += typeof chunk === 'string' ? chunk : decoder.decode(chunk, { stream: true });
+    return text + decoder.decode();
+  }
+  try {
+    return await readFile(file, 'utf8');
+  } catch (error) {
+    throw new UsageError(`cannot read ${file}: ${messageOf(error)}`);
+  }
+}
