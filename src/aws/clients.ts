@@ -17,6 +17,7 @@ import {
   type CredentialsProvider,
 } from './credentials.ts';
 import { endpointOf, type AwsEndpoints, type AwsService } from './endpoints.ts';
+import { agentProxy, type ProxySettings } from './proxy.ts';
 import { SignedClient } from './sigv4-client.ts';
 import { sqsAddress } from './sigv4-endpoint.ts';
 
@@ -34,6 +35,8 @@ export interface AwsClientsOptions {
   readonly endpoints?: AwsEndpoints | undefined;
   /** Profile that the environment names (`AWS_PROFILE`), for messages. */
   readonly profile?: string | undefined;
+  /** The proxies on the way to AWS, if any. */
+  readonly proxy?: ProxySettings | undefined;
   /** Instead of the SDK's default chain. */
   readonly credentials?: CredentialsProvider | undefined;
   /**
@@ -97,7 +100,8 @@ export class AwsClients implements AsyncDisposable {
 
   constructor(options: AwsClientsOptions) {
     this.#options = options;
-    this.#base = options.credentials ?? defaultCredentials(options.clock, options.profile);
+    const { clock, credentials, profile, proxy } = options;
+    this.#base = credentials ?? defaultCredentials(clock, { profile, proxy });
   }
 
   get clock(): Clock {
@@ -136,6 +140,7 @@ export class AwsClients implements AsyncDisposable {
           targetPrefix: 'AmazonSQS',
           userAgent: `sluice/${version}`,
           connections: maxSockets,
+          proxy: this.#options.proxy,
         }),
     );
   }
@@ -224,6 +229,7 @@ export class AwsClients implements AsyncDisposable {
       keepAlive: true,
       maxSockets: this.#options.maxSockets ?? defaultMaxSockets,
       maxFreeSockets: 64,
+      ...agentProxy(this.#options.proxy),
     };
     return {
       region,
@@ -254,6 +260,7 @@ export class AwsClients implements AsyncDisposable {
       provider = assumedCredentials(this.#options.clock, identity, this.#base, {
         region,
         endpoint: endpointOf(this.#options.endpoints ?? {}, 'sts'),
+        proxy: this.#options.proxy,
       });
       this.#credentials.set(key, provider);
     }

@@ -8,6 +8,7 @@ import { fromNodeProviderChain, fromTemporaryCredentials } from '@aws-sdk/creden
 import type { Clock } from '../lib/clock.ts';
 import { backoff, SluiceError } from '../lib/errors.ts';
 import { clean, factsOf } from './error-facts.ts';
+import { agentProxy, type ProxySettings } from './proxy.ts';
 
 export interface AwsCredentials {
   readonly accessKeyId: string;
@@ -64,6 +65,7 @@ export function identityKey(identity: AwsIdentity): string {
 export interface StsPlace {
   readonly region: string;
   readonly endpoint?: string | undefined;
+  readonly proxy?: ProxySettings | undefined;
 }
 
 /**
@@ -71,8 +73,11 @@ export interface StsPlace {
  * the environment names (`AWS_PROFILE`), for messages: the chain finds it by itself, and passes the keys of the
  * environment over for it.
  */
-export function defaultCredentials(clock: Clock, profile?: string): CredentialsProvider {
-  return remembered(clock, fromNodeProviderChain({}), (error) => {
+export function defaultCredentials(
+  clock: Clock,
+  { profile, proxy }: { readonly profile?: string | undefined; readonly proxy?: ProxySettings | undefined },
+): CredentialsProvider {
+  return remembered(clock, fromNodeProviderChain({ clientConfig: throughProxy(proxy) }), (error) => {
     const facts = factsOf(error);
     const where = profile === undefined ? '' : `, looked for in the profile ${profile} of AWS_PROFILE`;
     // IRSA assumes the pod's role within the chain.
@@ -100,7 +105,11 @@ export function assumedCredentials(
       ExternalId: identity.externalID,
       DurationSeconds: 3600,
     },
-    clientConfig: { region: sts.region, ...(sts.endpoint === undefined ? {} : { endpoint: sts.endpoint }) },
+    clientConfig: {
+      region: sts.region,
+      ...(sts.endpoint === undefined ? {} : { endpoint: sts.endpoint }),
+      ...throughProxy(sts.proxy),
+    },
   });
   return remembered(clock, provider, (error) => {
     const facts = factsOf(error);
@@ -111,6 +120,13 @@ export function assumedCredentials(
       backoff,
     );
   });
+}
+
+/** What a client of the chain needs to go through a proxy. Credentials of this machine are fetched without one. */
+function throughProxy(proxy: ProxySettings | undefined): { readonly requestHandler?: object } {
+  if (proxy === undefined) return {};
+  const agent = { keepAlive: false, ...agentProxy(proxy) };
+  return { requestHandler: { httpAgent: agent, httpsAgent: agent } };
 }
 
 /** Fetched again this long before they expire: earlier than the SDK asks, so it never gets the old ones again. */

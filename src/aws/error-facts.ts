@@ -96,6 +96,8 @@ const connectCodes = new Set([
   'EADDRNOTAVAIL',
   'EPROTO',
   'UND_ERR_CONNECT_TIMEOUT',
+  // The proxy gave no tunnel.
+  'ERR_PROXY_TUNNEL',
 ]);
 const lostCodes = new Set([
   'ECONNRESET',

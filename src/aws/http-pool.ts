@@ -13,6 +13,8 @@
 import { buildConnector, Client, type Dispatcher } from 'undici';
 import type { Clock } from '../lib/clock.ts';
 import { DeadlineError } from './deadline.ts';
+import type { Proxy } from './proxy.ts';
+import { tunnelConnector } from './tunnel.ts';
 
 /** A whole answer. */
 export interface HttpAnswer {
@@ -40,6 +42,7 @@ const idleClientsMax = 64;
 
 export class HttpPool {
   readonly #origin: string;
+  readonly #forwardedTo: { readonly origin: string; readonly proxy: Proxy } | undefined;
   readonly #clock: Clock;
   readonly #connections: number;
   readonly #options: Client.Options;
@@ -52,14 +55,18 @@ export class HttpPool {
   readonly #watches = new Map<number, DeadlineWatch>();
   readonly #stop = new AbortController();
 
-  /** `connections` is a guard against leaks, not a throttle. */
-  constructor(origin: string, clock: Clock, connections: number) {
-    this.#origin = origin;
+  /** `connections` is a guard against leaks, not a throttle; `proxy` is what the origin is reached by, if not directly. */
+  constructor(origin: string, clock: Clock, connections: number, proxy?: Proxy) {
+    // A proxy for plain HTTP is sent the whole URL; to all else there is a tunnel.
+    this.#forwardedTo = proxy !== undefined && origin.startsWith('http:') ? { origin, proxy } : undefined;
+    this.#origin = this.#forwardedTo?.proxy.origin ?? origin;
     this.#clock = clock;
     this.#connections = connections;
+    // One for all, since it keeps the TLS sessions.
+    const connect = buildConnector({ timeout: connectTimeoutMs, allowH2: false });
+    const isTunnelled = proxy !== undefined && this.#forwardedTo === undefined;
     this.#options = {
-      // One for all, since it keeps the TLS sessions.
-      connect: buildConnector({ timeout: connectTimeoutMs, allowH2: false }),
+      connect: isTunnelled ? tunnelConnector(proxy, connect, connectTimeoutMs) : connect,
       pipelining: 1,
       // The deadline covers both, and costs no timer for each call.
       headersTimeout: 0,
@@ -79,7 +86,14 @@ export class HttpPool {
       this.#watches.set(timeoutMs, watch);
     }
     const { promise, resolve, reject } = Promise.withResolvers<HttpAnswer>();
-    this.#start(new Call(request, watch, signal, { resolve, reject, release: this.#release }));
+    this.#start(
+      new Call(
+        this.#forwardedTo === undefined ? request : forwarded(request, this.#forwardedTo),
+        watch,
+        signal,
+        { resolve, reject, release: this.#release },
+      ),
+    );
     return promise;
   }
 
@@ -122,6 +136,15 @@ export class HttpPool {
     for (const call of this.#waiting) call.fail(new Error('The connections were closed'));
     await Promise.all([...this.#watches.values()].map((watch) => watch.ended));
   }
+}
+
+/** The request as a proxy for plain HTTP takes it. */
+function forwarded(
+  { path, headers, body }: HttpPost,
+  { origin, proxy }: { readonly origin: string; readonly proxy: Proxy },
+): HttpPost {
+  const own = proxy.authorization === undefined ? [] : ['proxy-authorization', proxy.authorization];
+  return { path: origin + path, headers: [...headers, ...own], body };
 }
 
 /** Who waits for a call, and who lent it its connection. */

@@ -14,6 +14,7 @@ import { faultOf } from './classify.ts';
 import type { AwsCredentials, CredentialsProvider } from './credentials.ts';
 import { factsOf } from './error-facts.ts';
 import { HttpPool, type HttpAnswer } from './http-pool.ts';
+import { proxyFor, type ProxySettings } from './proxy.ts';
 import { bodyHash, signingTime, Sigv4Signer, type SigningScope } from './sigv4.ts';
 import type { ServiceAddress } from './sigv4-endpoint.ts';
 import { headerOf, serviceError } from './sigv4-error.ts';
@@ -29,6 +30,8 @@ export interface SignedClientOptions {
   readonly userAgent: string;
   /** Most connections at once. */
   readonly connections: number;
+  /** The proxies on the way, if any. */
+  readonly proxy?: ProxySettings | undefined;
 }
 
 /** A request that can be sent any number of times. Made by `prepare`; keeps the headers of its last signature. */
@@ -110,11 +113,11 @@ export class SignedClient {
   }
 
   async #find(): Promise<Place> {
-    const { clock, address, connections } = this.#options;
+    const { clock, address, connections, proxy } = this.#options;
     try {
       const { origin, path } = await address();
       if (this.#destroyed) throw new Error('The client was closed');
-      const pool = new HttpPool(origin, clock, connections);
+      const pool = new HttpPool(origin, clock, connections, proxyFor(proxy, new URL(origin)));
       this.#place = { pool, path, host: new URL(origin).host };
       return this.#place;
     } finally {

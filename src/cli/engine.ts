@@ -5,6 +5,7 @@
 import { randomUUID } from 'node:crypto';
 import { AwsClients, type AwsClientKind } from '../aws/clients.ts';
 import { endpointsFromEnv, type AwsEndpoints } from '../aws/endpoints.ts';
+import { proxyFromEnv, type ProxySettings } from '../aws/proxy.ts';
 import type { EffectiveStatus } from '../api/mapping.ts';
 import { createOpener, type Insight } from '../fleet/open.ts';
 import type { SecretReader, ServiceFollower } from '../fleet/ports.ts';
@@ -39,7 +40,7 @@ export const engineOptions = {
   'aws-client': {
     type: choiceType(['signed', 'sdk'], 'signed'),
     value: 'KIND',
-    help: "What receives and deletes messages: signed (Sluice's own requests, several times cheaper) or sdk (the AWS SDK, always used behind HTTPS_PROXY). Default signed.",
+    help: "What receives and deletes messages: signed (Sluice's own requests, several times cheaper) or sdk (the AWS SDK). Default signed.",
   },
 } as const satisfies Options;
 
@@ -55,20 +56,19 @@ export function engineSettings(values: Values<typeof engineOptions>): {
   };
 }
 
-/** Place and endpoints from the environment that the SDK and the AWS CLI use. */
+/** Place, endpoints and proxies from the environment that the SDK and the AWS CLI use. */
 export function awsFromEnv(env: Readonly<Record<string, string | undefined>>): {
   readonly region: string | undefined;
   readonly endpoints: AwsEndpoints;
   /** The profile that the chain of credentials is told to take. */
   readonly profile?: string | undefined;
-  /** Requests have to go through a proxy. */
-  readonly proxied: boolean;
+  readonly proxy: ProxySettings | undefined;
 } {
   return {
     region: env['AWS_REGION'] ?? env['AWS_DEFAULT_REGION'],
     endpoints: endpointsFromEnv(env),
     profile: env['AWS_PROFILE'] === '' ? undefined : env['AWS_PROFILE'],
-    proxied: ['HTTPS_PROXY', 'https_proxy'].some((name) => (env[name] ?? '') !== ''),
+    proxy: proxyFromEnv(env),
   };
 }
 
@@ -134,7 +134,8 @@ export function createEngine(options: EngineOptions): Engine {
     region: options.aws.region,
     endpoints: options.aws.endpoints,
     profile: options.aws.profile,
-    pollClient: pollClientOf(options),
+    proxy: options.aws.proxy,
+    pollClient: options.awsClient,
     observe: (call) => metrics.inc('sluice_aws_requests_total', { ...call }),
   });
   const budget = createByteBudget(options.bufferBytes);
@@ -295,13 +296,6 @@ export function createEngine(options: EngineOptions): Engine {
       await clients[Symbol.asyncDispose]();
     },
   };
-}
-
-/** Our own requests know no proxy yet. */
-function pollClientOf({ aws, awsClient = 'signed', log }: EngineOptions): AwsClientKind {
-  if (awsClient === 'sdk' || !aws.proxied) return awsClient;
-  log.warn('Using the SDK to read queues, which costs more: HTTPS_PROXY is set');
-  return 'sdk';
 }
 
 function nameOf({ mapping: { metadata } }: Work): string {

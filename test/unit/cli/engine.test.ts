@@ -52,7 +52,7 @@ class Bench implements AsyncDisposable {
     metrics: this.metrics,
     version: '0',
     clusterID: 'test',
-    aws: { region: aws.region, endpoints: { all: shortPolls.url }, proxied: false },
+    aws: { region: aws.region, endpoints: { all: shortPolls.url }, proxy: undefined },
     services: { follow: () => ({ [Symbol.dispose]: () => undefined }) },
     secrets: { read: () => Promise.reject(new Error('no Secrets here')) },
     bufferBytes: 16 * 1024 * 1024,
