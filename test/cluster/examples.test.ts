@@ -10,10 +10,17 @@ import {
 } from '@aws-sdk/client-lambda';
 import { CreateQueueCommand, SQSClient } from '@aws-sdk/client-sqs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { parseAllDocuments } from 'yaml';
+import { parse, parseAllDocuments } from 'yaml';
 import { recordsOf } from '../support/consumer.ts';
 import { startControlPlane, type ControlPlane } from '../support/control-plane.ts';
 import { eventually } from '../support/eventually.ts';
+import {
+  applyGitOpsKinds,
+  applyServerSide,
+  serverSideDiff,
+  specManagers,
+  type Manifest,
+} from '../support/gitops.ts';
 import { reply, startHttpSink, type HttpSink } from '../support/http-sink.ts';
 import { conditionOf, TestNamespace } from '../support/kube.ts';
 import { blocksOf, readPages, repository } from '../support/markdown.ts';
@@ -180,8 +187,10 @@ describe('every manifest', () => {
     // A block within a list is indented as a whole.
     .map(({ page, line, text }) => ({ name: `${page}:${line}`, text: outdent(text) }));
 
-  it('passes the strict validation of a real API server', async () => {
+  it('passes the strict validation of a real API server, which knows Applications and Kustomizations', async () => {
     const refused: string[] = [];
+    await applyGitOpsKinds(controlPlane);
+    for (const name of ['argocd', 'flux-system']) await kubectl('create', 'namespace', name);
     for (const { name, text } of [...files, ...shown]) {
       const args = ['apply', '--dry-run=server', '--validate=strict', '-f', '-'];
       const namespaced = /^ +namespace:/m.test(text) ? [] : ['-n', 'shop'];
@@ -299,6 +308,40 @@ describe('every example', () => {
       { State: 'Enabled', BatchSize: 10, FunctionResponseTypes: ['ReportBatchItemFailures'] },
     ]);
   });
+});
+
+describe('every example under GitOps', () => {
+  const examples = fs
+    .readdirSync(path.join(repository, 'examples'))
+    .map((name) => path.join('examples', name, 'mapping.yaml'))
+    .filter((file) => fs.existsSync(path.join(repository, file)))
+    .concat('examples/class/class.yaml');
+
+  it.each(examples)('%s shows no difference, whoever applies it and however, after a pass', async (file) => {
+    const manifest = parse(fs.readFileSync(path.join(repository, file), 'utf8')) as Manifest;
+    await kubectl('-n', 'shop', 'apply', '-f', file);
+    const clientSide = await serverSideDiff(controlPlane, 'shop', manifest);
+    expect(clientSide.predicted).toEqual(clientSide.live);
+
+    await applyServerSide(controlPlane, 'shop', manifest);
+    if (manifest.kind === 'EventSourceMapping') await expectPass(manifest.metadata.name);
+    const serverSide = await serverSideDiff(controlPlane, 'shop', manifest, 'another-manager');
+    expect(serverSide.predicted).toEqual(serverSide.live);
+    expect(await kubectl('-n', 'shop', 'diff', '-f', file)).toBe('');
+    // What the spec holds is from Git, and the controller has been over it.
+    const managers = await specManagers(controlPlane, 'shop', manifest);
+    expect(managers).toEqual(['argocd-controller', 'kubectl-client-side-apply']);
+  });
+
+  async function expectPass(name: string): Promise<void> {
+    const token = randomUUID();
+    const pair = `sluice.dev/requestedAt=${token}`;
+    await kubectl('-n', 'shop', 'annotate', '--overwrite', `${mapping}/${name}`, pair);
+    await eventually(
+      async () => (await shop.get({ resource: mapping, name }))?.status?.['lastHandledReconcileAt'] === token,
+      { timeoutMs: 20_000, what: `a pass over ${name}` },
+    );
+  }
 });
 
 describe('the rights of deploy/rbac.yaml', () => {

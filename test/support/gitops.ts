@@ -1,5 +1,8 @@
+import fs from 'node:fs';
+import path from 'node:path';
 import type { ControlPlaneAccess } from './control-plane.ts';
 import type { KubeObject } from './kube.ts';
+import { repository } from './markdown.ts';
 
 /**
  * What Argo CD and Flux do to an object: apply it server-side under a manager of their own, and foretell by a dry run
@@ -25,6 +28,20 @@ const plurals: Readonly<Record<string, string>> = {
   EndpointSlice: 'endpointslices',
 };
 const clusterScoped: ReadonlySet<string> = new Set(['MappingClass']);
+
+/** Makes the kinds Application of Argo CD and Kustomization of Flux known, to check manifests of them. */
+export async function applyGitOpsKinds(controlPlane: ControlPlaneAccess): Promise<void> {
+  const golden = fs.readFileSync(path.join(repository, 'test/golden/gitops-crds.json'), 'utf8');
+  const { kinds } = JSON.parse(golden) as { readonly kinds: readonly { readonly crd: object }[] };
+  const input = JSON.stringify({ apiVersion: 'v1', kind: 'List', items: kinds.map(({ crd }) => crd) });
+  for (const args of [
+    ['apply', '--server-side', '-f', '-'],
+    ['wait', '--for=condition=Established', '--timeout=30s', '-f', '-'],
+  ]) {
+    const { code, stderr } = await controlPlane.kubectl(args, { input });
+    if (code !== 0) throw new Error(stderr);
+  }
+}
 
 /** Server-side apply with force, as `argocd-controller` unless another manager is named. */
 export async function applyServerSide(
@@ -95,8 +112,8 @@ function placeOf(namespace: string, { apiVersion, kind, metadata }: Manifest): s
   return `${root}${scope}/${plural}/${metadata.name}`;
 }
 
-/** Who owns what is no difference that a tool shows; the version moves with it. */
-function compared(object: KubeObject): object {
+/** Neither who owns what nor the status is a difference that a tool shows; the version moves with them. */
+function compared({ status: _status, ...object }: KubeObject): object {
   const {
     managedFields: _owners,
     resourceVersion: _version,
