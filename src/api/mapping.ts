@@ -67,6 +67,11 @@ export const statusSchema = object('What Sluice knows of the mapping.', {
     lastProcessingResult: shown('Result of the last invocation; AWS gives none for SQS.', 1024),
     lastModified: shown('When AWS last changed it, RFC 3339.', 64),
     adopted: boolean('Whether it existed before and was taken over.'),
+    tagKeys: list(
+      'Keys of the tags that were set from `spec.tags`, and are removed with them; other tags are left alone.',
+      string('Key of a tag.', { maxLength: 128 }),
+      { maxItems: 100 },
+    ),
     filterCriteriaError: object('Why AWS cannot show the filters.', {
       errorCode: shown('Code of the error.', 256),
       message: shown('Message of the error.', 1024),

@@ -156,6 +156,20 @@ describe.each(worlds)('the AWS backend over Lambda’s API $name', ({ skip, star
     expect(await settled(bare, 'current')).toMatchObject({ facts: { state: 'Enabled' } });
   });
 
+  it.skipIf(skip)('removes tags that left the spec, and leaves those of others', async () => {
+    const mapping = await created(await freshMapping({ tags: { team: 'orders', cost: '1' } }));
+    const before = await backendOf().observe(subjectOf(mapping), signal);
+    const arn = 'facts' in before ? (before.facts?.mapping?.arn ?? '') : '';
+    await world.api.tag(arn, { policy: 'x' }, signal);
+    const edited = { ...mapping, spec: { ...mapping.spec, tags: { cost: '2' } } };
+    const observation = await backendOf().observe(subjectOf(edited), signal);
+    if (observation.kind !== 'drifted') throw new Error(JSON.stringify(observation));
+    await backendOf().update(subjectOf(edited), observation.differences, signal);
+    const tags = await world.api.tags(arn, signal);
+    expect(tags).toMatchObject({ cost: '2', policy: 'x', 'sluice.dev/cluster': 'test' });
+    expect(tags).not.toHaveProperty('team');
+  });
+
   it.skipIf(skip)('disables and enables', async () => {
     const mapping = await created(await freshMapping());
     for (const enabled of [false, true]) {

@@ -20,7 +20,7 @@ import type {
 } from '../../controller/backend.ts';
 import { backoff, SluiceError } from '../../lib/errors.ts';
 import { ControlError, errorOf, type Configuration, type MappingApi, type Tags } from './client.ts';
-import { differencesOf, tagsToSet } from './drift.ts';
+import { differencesOf, keysSet, tagsToRemove, tagsToSet } from './drift.ts';
 import { areFiltersHidden } from './fields/common.ts';
 import { arnOf, factsOf } from './facts.ts';
 import { ownershipOf, ownershipTags, tagsOf } from './ownership.ts';
@@ -73,7 +73,8 @@ export class AwsBackend implements ExternalBackend {
 
   create(subject: Subject, signal: AbortSignal): Promise<Facts> {
     const input = createInput(subject.effective, subject.mapping.spec, this.#tags(subject.mapping));
-    return this.#with(subject, async (api) => factsOf(await api.create(input, signal)));
+    const marks = { tagKeys: Object.keys(subject.mapping.spec.tags ?? {}).sort() };
+    return this.#with(subject, async (api) => factsOf(await api.create(input, signal), marks));
   }
 
   update(subject: Subject, differences: readonly Difference[], signal: AbortSignal): Promise<Facts> {
@@ -84,9 +85,12 @@ export class AwsBackend implements ExternalBackend {
         throw new SluiceError('Progressing', 'The AWS mapping has changed hands', backoff);
       const tags = tagsToSet(differences);
       if (Object.keys(tags).length > 0) await api.tag(arnOf(found.configuration), tags, signal);
+      const removed = tagsToRemove(differences);
+      if (removed.length > 0) await api.untag(arnOf(found.configuration), removed, signal);
+      const marks = { tagKeys: Object.keys(subject.mapping.spec.tags ?? {}).sort() };
       const input = updateInput(differences, subject.mapping.spec);
-      if (input === undefined) return factsOf(found.configuration);
-      return factsOf(await api.update(found.configuration.UUID ?? '', input, signal));
+      if (input === undefined) return factsOf(found.configuration, marks);
+      return factsOf(await api.update(found.configuration.UUID ?? '', input, signal), marks);
     });
   }
 
@@ -105,11 +109,18 @@ export class AwsBackend implements ExternalBackend {
   }
 
   #judge({ mapping, effective }: Subject, { configuration, tags }: Ours): Observation {
-    const facts = factsOf(configuration);
+    const ours = mapping.status?.mapping?.tagKeys ?? [];
+    const facts = factsOf(configuration, {
+      tagKeys: keysSet(mapping.spec.tags ?? {}, { observed: tags, ours }),
+    });
     if (!isSettled(facts.state))
       return { kind: 'changing', facts, message: `The AWS mapping is ${facts.state}` };
     const differences = [
-      ...differencesOf(effective, mapping.spec, configuration, this.#tags(mapping), tags),
+      ...differencesOf(effective, mapping.spec, configuration, {
+        desired: this.#tags(mapping),
+        observed: tags,
+        ours,
+      }),
       ...unseenFilters(mapping, configuration),
     ];
     return differences.length === 0 ? { kind: 'current', facts } : { kind: 'drifted', facts, differences };

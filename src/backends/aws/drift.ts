@@ -6,13 +6,20 @@ import type { Difference } from '../../controller/backend.ts';
 import type { Configuration, Tags } from './client.ts';
 import { fields, hidden } from './translate.ts';
 
+/** Tags as they are to be, as they are, and which of them are Sluice's. */
+export interface TagSituation {
+  readonly desired: Tags;
+  readonly observed: Tags;
+  /** Keys that were set from the spec, as status remembers: what is no longer desired of them is removed. */
+  readonly ours: readonly string[];
+}
+
 /** The differences of a settled mapping, in the order of the table; tags come last, one each. */
 export function differencesOf(
   effective: Effective,
   spec: EventSourceMappingSpec,
   configuration: Configuration,
-  desiredTags: Tags,
-  observedTags: Tags,
+  tags: TagSituation,
 ): readonly Difference[] {
   const found: Difference[] = [];
   for (const { path, createOnly, sources, desired, observed, same } of fields) {
@@ -23,13 +30,25 @@ export function differencesOf(
     const fixed = typeof createOnly === 'function' ? createOnly(want, have) : createOnly;
     found.push({ path, desired: want, observed: have, createOnly: fixed });
   }
-  // Tags that we do not know are somebody else's (cost allocation, policies) and stay.
-  for (const [key, value] of Object.entries(desiredTags)) {
-    const have = Object.hasOwn(observedTags, key) ? observedTags[key] : undefined;
-    if (have !== value)
-      found.push({ path: `tags.${key}`, desired: value, observed: have, createOnly: false });
+  // Tags that we did not set are somebody else's (cost allocation, policies) and stay.
+  for (const key of new Set([...Object.keys(tags.desired), ...tags.ours])) {
+    const [want, have] = [own(tags.desired, key), own(tags.observed, key)];
+    if (have !== want) found.push({ path: `tags.${key}`, desired: want, observed: have, createOnly: false });
   }
   return found;
+}
+
+/** The keys that Sluice has set from the spec and has to remove with it: those of now, and earlier ones still there. */
+export function keysSet(
+  specTags: Tags,
+  { observed, ours }: Omit<TagSituation, 'desired'>,
+): readonly string[] {
+  const kept = ours.filter((key) => own(observed, key) !== undefined);
+  return [...new Set([...Object.keys(specTags), ...kept])].sort();
+}
+
+function own(tags: Tags, key: string): string | undefined {
+  return Object.hasOwn(tags, key) ? tags[key] : undefined;
 }
 
 /** The tags to set among the differences. */
@@ -39,4 +58,11 @@ export function tagsToSet(differences: readonly Difference[]): Tags {
     if (path.startsWith('tags.') && typeof desired === 'string') tags[path.slice('tags.'.length)] = desired;
   }
   return tags;
+}
+
+/** The keys to remove among the differences. */
+export function tagsToRemove(differences: readonly Difference[]): readonly string[] {
+  return differences
+    .filter(({ path, desired }) => path.startsWith('tags.') && desired === undefined)
+    .map(({ path }) => path.slice('tags.'.length));
 }

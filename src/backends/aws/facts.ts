@@ -13,8 +13,14 @@ export function arnOf({
   return `arn:${partition}:lambda:${region}:${accountID}:event-source-mapping:${uuid ?? ''}`;
 }
 
+/** What Sluice keeps of a mapping beside what AWS says. */
+export interface Marks {
+  /** Keys of tags that were set from the spec. */
+  readonly tagKeys: readonly string[];
+}
+
 /** What status shows of a mapping. */
-export function factsOf(configuration: Configuration): Facts {
+export function factsOf(configuration: Configuration, { tagKeys }: Marks): Facts {
   const result = configuration.LastProcessingResult;
   return {
     state: configuration.State ?? 'Unknown',
@@ -26,6 +32,7 @@ export function factsOf(configuration: Configuration): Facts {
       ...optional('stateTransitionReason', configuration.StateTransitionReason),
       ...optional('lastProcessingResult', result),
       ...optional('lastModified', configuration.LastModified?.toISOString()),
+      ...(tagKeys.length === 0 ? {} : { tagKeys: [...tagKeys] }),
       ...(configuration.FilterCriteriaError === undefined
         ? {}
         : {

@@ -169,6 +169,7 @@ export const bases = {
         lastProcessingResult: 'OK',
         lastModified: '2026-01-31T12:00:00Z',
         adopted: false,
+        tagKeys: ['team'],
         filterCriteriaError: { errorCode: 'KMSException', message: 'm' },
       },
       poller: { pool: 'default', members: [{ name: 'member', state: 'Running' }] },

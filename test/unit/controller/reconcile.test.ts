@@ -105,6 +105,20 @@ describe('a pass over a Managed mapping', () => {
     expect(world.conditions()).toMatchObject({ Ready: 'True Serving', Drifted: 'False InSync' });
   });
 
+  it('removes the tags that left the spec, and no other', async () => {
+    const world = await settled(aMapping({ spec: { tags: { team: 'a', cost: '1' } } }));
+    const [{ configuration, tags } = { configuration: {}, tags: {} }] = world.api.all;
+    world.api.tamper(configuration.UUID ?? '', {}, { ...tags, 'added-by-policy': 'x' });
+    world.store.edit(key, { tags: { cost: '1' } });
+    await world.settle();
+    expect(Object.keys(world.api.all[0]?.tags ?? {})).toEqual(
+      expect.arrayContaining(['cost', 'added-by-policy', 'sluice.dev/name']),
+    );
+    expect(world.api.all[0]?.tags).not.toHaveProperty('team');
+    expect(world.api.writes).toEqual(['untag']);
+    expect(world.store.get(key)?.status?.mapping?.tagKeys).toEqual(['cost']);
+  });
+
   it('creates again what somebody deleted at AWS', async () => {
     const world = await settled();
     await world.api.delete(world.api.all[0]?.configuration.UUID ?? '');

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { effective } from '../../../../src/api/effective.ts';
 import type { EventSourceMappingSpec } from '../../../../src/api/mapping.ts';
 import type { Configuration, UpdateInput } from '../../../../src/backends/aws/client.ts';
-import { differencesOf, tagsToSet } from '../../../../src/backends/aws/drift.ts';
+import { differencesOf, keysSet, tagsToRemove, tagsToSet } from '../../../../src/backends/aws/drift.ts';
 import { ownershipOf, tagsOf } from '../../../../src/backends/aws/ownership.ts';
 import { createInput, fields, isSameFunction, updateInput } from '../../../../src/backends/aws/translate.ts';
 import { aMapping, ordersARN } from '../../../support/mappings.ts';
@@ -23,7 +23,7 @@ const atAws = (changes: Partial<Configuration> = {}): Configuration => ({
 
 const drift = (spec: Partial<EventSourceMappingSpec>, configuration: Configuration) => {
   const full = aMapping({ spec }).spec;
-  return differencesOf(effective(full), full, configuration, {}, {});
+  return differencesOf(effective(full), full, configuration, { desired: {}, observed: {}, ours: [] });
 };
 
 describe('the same by meaning is no difference', () => {
@@ -225,16 +225,20 @@ describe('what differs is named and undone', () => {
     expect(difference).toMatchObject({ path: 'eventSourceARN', createOnly: true });
   });
 
-  it('our tags and the user’s are set, those of others stay', () => {
+  it('our tags and the user’s are set, removed ones are removed, those of others stay', () => {
     const { spec } = aMapping();
-    const differences = differencesOf(
-      effective(spec),
-      spec,
-      atAws(),
-      { team: 'a', cost: '1' },
-      { team: 'b', cost: '1', else: 'x' },
-    );
-    expect(differences).toEqual([{ path: 'tags.team', desired: 'a', observed: 'b', createOnly: false }]);
+    const tags = {
+      desired: { team: 'a', cost: '1' },
+      observed: { team: 'b', cost: '1', else: 'x', old: '1' },
+      ours: ['team', 'old', 'gone'],
+    };
+    const differences = differencesOf(effective(spec), spec, atAws(), tags);
+    expect(differences).toEqual([
+      { path: 'tags.team', desired: 'a', observed: 'b', createOnly: false },
+      { path: 'tags.old', desired: undefined, observed: '1', createOnly: false },
+    ]);
+    expect(tagsToRemove(differences)).toEqual(['old']);
+    expect(keysSet({ team: 'a', cost: '1' }, tags)).toEqual(['cost', 'old', 'team']);
     expect(tagsToSet(differences)).toEqual({ team: 'a' });
     expect(updateInput(differences, spec)).toBeUndefined();
   });
@@ -263,7 +267,7 @@ describe('the request that creates', () => {
     });
     const { FunctionName: _, Enabled: __, Tags: ___, ...members } = createInput(effective(spec), spec, {});
     const made = { ...members, FunctionArn: functionARN, State: 'Disabled' } as Configuration;
-    expect(differencesOf(effective(spec), spec, made, {}, {})).toEqual([]);
+    expect(differencesOf(effective(spec), spec, made, { desired: {}, observed: {}, ours: [] })).toEqual([]);
   });
 
   it('knows each field by one path', () => {
