@@ -120,6 +120,8 @@ describe('the documentation', () => {
       'docs/how-to/uninstall.md: Needs a cluster with Sluice running',
       'docs/how-to/uninstall.md: Needs a cluster with a mapping that is stuck, and no controller',
       'docs/how-to/uninstall.md: Needs an AWS account',
+      'docs/how-to/use-with-argo-cd-and-flux.md: Needs an Argo CD in the namespace argocd',
+      'docs/how-to/use-with-argo-cd-and-flux.md: Needs an Argo CD with an application shop',
       'docs/tutorials/first-mapping.md: Needs the address of the repository',
     ]);
   });
