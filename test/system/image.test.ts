@@ -8,7 +8,7 @@ import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { auditOf, requestText } from '../support/audit.ts';
+import { auditOf, requestText, type AuditedRequest } from '../support/audit.ts';
 import { startControlPlane, type ControlPlane } from '../support/control-plane.ts';
 import { eventually } from '../support/eventually.ts';
 import { renderChart, type ChartValues, type RenderedObject } from '../support/helm.ts';
@@ -29,7 +29,7 @@ import { startMappingEndpoint, type MappingEndpoint } from '../support/mapping-e
 import { repository } from '../support/markdown.ts';
 import { prepared } from '../support/processes.ts';
 import { createQueue } from '../support/queues.ts';
-import { grantsOf, grantText, uses } from '../support/rbac-use.ts';
+import { grantsOf, grantText, uses, type Grant } from '../support/rbac-use.ts';
 import { isAbsent } from '../support/servers/absent.ts';
 import { testAccount, type AwsServer } from '../support/servers/aws-server.ts';
 import { startFauxqs } from '../support/servers/fauxqs.ts';
@@ -186,6 +186,7 @@ describe.skipIf(problem !== undefined || isAbsent('helm'))(
 
     function valuesFor(scope: string, tenant: TestNamespace): ChartValues {
       const identity = { type: 'Secret', secretName: 'aws' };
+      const replicas = scope === 'namespaces' ? { replicas: 1 } : {};
       return {
         clusterID: 'test',
         scope,
@@ -203,11 +204,13 @@ describe.skipIf(problem !== undefined || isAbsent('helm'))(
         crds: { install: false },
         controller: {
           identity,
+          ...replicas,
           driftCheckSeconds: 1,
           extraEnv: [{ name: 'AWS_ENDPOINT_URL_LAMBDA', value: 'http://lambda.test' }],
         },
         poller: {
           identity,
+          ...replicas,
           drainReceiveSeconds: 1,
           secretAccess: [{ namespace: tenant.name, names: ['orders-token'] }],
         },
@@ -228,8 +231,10 @@ describe.skipIf(problem !== undefined || isAbsent('helm'))(
       kubelet.serve(system.name);
       const applied = await controlPlane.kubectl(['apply', '-f', '-'], { input: textOf(objects) });
       if (applied.code !== 0) throw new Error(applied.stderr);
-      const controllers = await kubelet.ready(component, 'controller', 2);
-      const pollers = await kubelet.ready(component, 'poller', 2);
+      // Two are the chart's default.
+      const count = scope === 'namespaces' ? 1 : 2;
+      const controllers = await kubelet.ready(component, 'controller', count);
+      const pollers = await kubelet.ready(component, 'poller', count);
       const args = [
         '-n',
         system.name,
@@ -399,6 +404,20 @@ describe.skipIf(problem !== undefined || isAbsent('helm'))(
       expect(address).toMatch(/^10\.244\./);
     }
 
+    /** Waits until every grant was used that is not known to be used seldom, and gives all requests so far. */
+    async function allUsed(grants: readonly Grant[], namespace: string): Promise<readonly AuditedRequest[]> {
+      return eventually(
+        () => {
+          const requests = auditOf(controlPlane, namespace);
+          const idle = grants.filter((grant) => !requests.some((request) => uses(request, grant)));
+          const missing = new Set(idle.map(grantText)).difference(new Set(Object.keys(seldom)));
+          if (missing.size > 0) throw new Error(`nobody used ${[...missing].join(', ')}`);
+          return requests;
+        },
+        { timeoutMs: 15_000, intervalMs: 250, what: 'the use of every right' },
+      );
+    }
+
     function textOf(objects: readonly RenderedObject[]): string {
       return objects.map((object) => JSON.stringify(object)).join('\n---\n');
     }
@@ -421,6 +440,13 @@ describe.skipIf(problem !== undefined || isAbsent('helm'))(
         }
         await Promise.all([checkDelivery(tenant, target), checkLiveMapping(tenant)]);
         expect(kubelet.problems()).toEqual([]);
+        const grants = grantsOf(objects);
+        expect(grants.length).toBeGreaterThan(20);
+        // Leases are renewed every few seconds; what is deleted, is at the end.
+        await allUsed(
+          grants.filter(({ verb }) => verb !== 'delete'),
+          system.name,
+        );
 
         const removed = await controlPlane.kubectl(['delete', '--wait=false', '-f', '-'], {
           // Their rights are needed until the end.
@@ -441,15 +467,7 @@ describe.skipIf(problem !== undefined || isAbsent('helm'))(
         ]);
         expect(left.stdout.trim()).toBe('lease.coordination.k8s.io/sluice-controller');
 
-        const grants = grantsOf(objects);
-        expect(grants.length).toBeGreaterThan(20);
-        const requests = await eventually(() => {
-          const found = auditOf(controlPlane, system.name);
-          const idle = grants.filter((grant) => !found.some((request) => uses(request, grant)));
-          const missing = new Set(idle.map(grantText)).difference(new Set(Object.keys(seldom)));
-          if (missing.size > 0) throw new Error(`nobody used ${[...missing].join(', ')}`);
-          return found;
-        });
+        const requests = await allUsed(grants, system.name);
         expect(requests.filter(({ code }) => code === 403).map(requestText)).toEqual([]);
         const granted = new Set(grants.map(grantText));
         expect(Object.keys(seldom).filter((text) => !granted.has(text))).toEqual([]);

@@ -61,7 +61,7 @@ function instructions(text: string): readonly string[] {
   const lines = text.split('\n').filter((line) => !/^\s*#/.test(line));
   return lines
     .join('\n')
-    .replaceAll(/\\\n\s*/g, ' ')
+    .replaceAll(/\s*\\\n\s*/g, ' ')
     .split('\n')
     .map((line) => line.trim())
     .filter((line) => line !== '');

@@ -273,8 +273,6 @@ function userOf(pod: Pod, spec: PodContainer, image: Image): { readonly uid: num
   const [user, group] = (image.config.user ?? '0').split(':').map(Number);
   const uid = context.runAsUser ?? user ?? 0;
   if (context.runAsNonRoot === true && !(uid > 0))
-    throw new Error(
-      `${pod.metadata.name}: runAsNonRoot, and the user of the image is ${image.config.user ?? 'root'}`,
-    );
+    throw new Error(`${pod.metadata.name}: runAsNonRoot is set, and its user is ${uid}`);
   return { uid, gid: context.runAsGroup ?? group ?? 0 };
 }
