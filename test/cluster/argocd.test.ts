@@ -111,6 +111,7 @@ describe.skipIf(isAbsent('argocd-lua'))('what Argo CD sees of a mapping', () => 
     expect(await differences({ 'progressing-new': 'orders-new' })).toEqual([]);
     fleet.startController(['--aws-requests-per-second', '15']);
     expect(await differences({ 'progressing-no-member': 'orders-new' })).toEqual([]);
+    fleet.startPoller('poller-a');
   });
 
   it('is what the controller refuses', async () => {
@@ -179,7 +180,6 @@ describe.skipIf(isAbsent('argocd-lua'))('what Argo CD sees of a mapping', () => 
   });
 
   it('is a mapping that a poller runs, whatever its consumer does', async () => {
-    fleet.startPoller('poller-a');
     await Promise.all(['orders-serving', 'orders-edited'].map((name) => fleet.serve(name, sink)));
     await Promise.all([
       apply('orders-serving'),

@@ -27,7 +27,7 @@ export class CapturedObjects {
   }
 
   /**
-   * Reads until the object is as the file says, or for 20 seconds, and gives where it is not. Not compared: messages, of
+   * Reads until the object is as the file says, or for 40 seconds, and gives where it is not. Not compared: messages, of
    * which health takes any, and `status.effective`, which grows with every field of the spec. With `SLUICE_CAPTURE=1` it
    * writes the file.
    */
@@ -44,7 +44,7 @@ export class CapturedObjects {
       unequal(this.normalize(await read()), stored).map(
         (difference) => `${file}: ${difference}; if that is right, see deploy/argocd/README.md`,
       );
-    const endMs = performance.now() + 20_000;
+    const endMs = performance.now() + 40_000;
     let found = await compare();
     while (found.length > 0 && performance.now() < endMs) {
       await new Promise((resolve) => setTimeout(resolve, 200));
