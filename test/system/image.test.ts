@@ -240,7 +240,7 @@ describe.skipIf(problem !== undefined || isAbsent('helm'))(
         system.name,
         'wait',
         '--for=condition=Available',
-        '--timeout=20s',
+        '--timeout=60s',
         'deployment',
         '--all',
       ];
@@ -316,7 +316,7 @@ describe.skipIf(problem !== undefined || isAbsent('helm'))(
                 line['token'] === tenant.name &&
                 String(line['body']).includes(body),
             ),
-          { timeoutMs: 20_000, what: `delivery of ${body} to ${where}` },
+          { timeoutMs: 60_000, what: `delivery of ${body} to ${where}` },
         );
       await tenant.apply(mapping('/one'));
       await queue.send([`${queue.name}-first`]);
@@ -350,7 +350,7 @@ describe.skipIf(problem !== undefined || isAbsent('helm'))(
           ({ configuration }) => configuration.EventSourceArn?.endsWith(tenant.name) === true,
         );
       };
-      const wait = { timeoutMs: 20_000, intervalMs: 200 };
+      const wait = { timeoutMs: 60_000, intervalMs: 200 };
       await tenant.apply(mapping(10));
       await eventually(() => atAws()?.configuration.State === 'Enabled', {
         ...wait,
@@ -414,7 +414,7 @@ describe.skipIf(problem !== undefined || isAbsent('helm'))(
           if (missing.size > 0) throw new Error(`nobody used ${[...missing].join(', ')}`);
           return requests;
         },
-        { timeoutMs: 15_000, intervalMs: 250, what: 'the use of every right' },
+        { timeoutMs: 30_000, intervalMs: 250, what: 'the use of every right' },
       );
     }
 

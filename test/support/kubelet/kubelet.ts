@@ -87,7 +87,7 @@ export class Kubelet implements AsyncDisposable {
     label: string,
     value: string,
     count: number,
-    timeoutMs = 30_000,
+    timeoutMs = 60_000,
   ): Promise<readonly RunningPod[]> {
     const state = await eventually(
       () => {
@@ -198,6 +198,7 @@ export class Kubelet implements AsyncDisposable {
       gid,
       workdir: image.config.workdir,
       mounts: [
+        ...(image.mounts ?? []),
         { source: network.hostsFile, target: '/etc/hosts', readOnly: true },
         ...(await mountsOf(pod, spec, path.join(folder, 'volumes'), around)),
       ],

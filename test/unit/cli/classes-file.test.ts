@@ -3,6 +3,7 @@ import { readClasses } from '../../../src/cli/classes-file.ts';
 import { clusterOptions } from '../../../src/cli/cluster-options.ts';
 import { UsageError } from '../../../src/cli/command.ts';
 import { parseOptions } from '../../../src/cli/config.ts';
+import { keptIo } from '../../support/io.ts';
 import { tempFolder } from '../../support/temp-folder.ts';
 
 const aClass = (name: string, spec = 'namespaces: [shop]', annotations = ''): string =>
@@ -106,6 +107,28 @@ describe('the file of classes', () => {
     await expect(readClasses('/nowhere/classes.yaml', { selectors: true })).rejects.toThrow(
       /^`--classes-file` cannot be read: .*\/nowhere\/classes\.yaml/,
     );
+  });
+});
+
+describe('a file that cannot serve is refused before anything is asked of the cluster', () => {
+  test.each([
+    {
+      command: 'controller',
+      load: async () => (await import('../../../src/cli/controller.ts')).controllerCommand,
+    },
+    { command: 'poller', load: async () => (await import('../../../src/cli/poller.ts')).pollerCommand },
+  ])('by the $command', async ({ load }) => {
+    using folder = tempFolder();
+    const file = folder.write('classes.yaml', aClass('all', 'namespaceSelector: {}'));
+    const args = [
+      '--cluster-id=c',
+      '--kubeconfig=/nowhere',
+      `--classes-file=${file}`,
+      '--watch-namespaces=shop',
+    ];
+    const io = keptIo();
+    await expect((await load()).run(args, io)).rejects.toThrow('list `spec.namespaces` instead');
+    expect(io.printed).toEqual({ out: '', err: '' });
   });
 });
 
