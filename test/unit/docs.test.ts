@@ -111,8 +111,8 @@ describe('the documentation', () => {
     expect(reasons.toSorted()).toEqual([
       'README.md: Needs Git, Node 20 or newer with npm; everything else comes through npm',
       'README.md: Needs the same, and for its later tiers Go, Java 17 and Python 3.12 or 3.13',
-      'docs/how-to/install-in-a-cluster.md: Needs Docker and a registry',
-      'docs/how-to/install-in-a-cluster.md: Needs a cluster with nodes',
+      'docs/how-to/install.md: Needs Docker and a registry',
+      'docs/how-to/install.md: Needs a cluster with nodes',
       'docs/how-to/move-a-consumer-from-lambda.md: Needs a cluster',
       'docs/how-to/move-a-consumer-from-lambda.md: Needs an AWS account',
       'docs/how-to/troubleshoot.md: Needs a cluster with a mapping in trouble',

@@ -182,10 +182,12 @@ spec:
 - name: SLUICE_MEMBER
   valueFrom:
     fieldRef:
+      apiVersion: v1
       fieldPath: metadata.name
 - name: SLUICE_POD_UID
   valueFrom:
     fieldRef:
+      apiVersion: v1
       fieldPath: metadata.uid
 {{- end }}
 {{- with $root.Values.aws.region }}

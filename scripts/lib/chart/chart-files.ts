@@ -179,7 +179,7 @@ function sluiceReadme(): string {
 helm install sluice helm/sluice --namespace sluice-system --create-namespace \\
   --set clusterID=my-cluster --set aws.region=eu-west-1 --set image.repository=REGISTRY/sluice
 \`\`\``,
-    'What there is to decide (identity at AWS, classes, pools, one cluster or some namespaces), step by step: [Install](../../docs/how-to/install-in-a-cluster.md).',
+    'What there is to decide (identity at AWS, classes, pools, one cluster or some namespaces), step by step: [Install](../../docs/how-to/install.md).',
     heading('What it makes'),
     table(
       ['Object', 'When'],
@@ -221,7 +221,7 @@ function crdsReadme(): string {
 function valuesPage(): string {
   return page(
     'Values of the charts',
-    'What can be set in `helm/sluice` and `helm/sluice-crds`. Unknown values are refused, also within those of Kubernetes. How they are used: [Install](../how-to/install-in-a-cluster.md).',
+    'What can be set in `helm/sluice` and `helm/sluice-crds`. Unknown values are refused, also within those of Kubernetes. How they are used: [Install](../how-to/install.md).',
     '`.*` stands for a name of yours. The values of a pool, `pools.*`, are those of `poller`.',
     '# sluice',
     ...valueSections(sluiceValues),
