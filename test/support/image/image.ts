@@ -11,6 +11,7 @@ import { execFile } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
 import { promisify } from 'node:util';
+import type { Mount } from '../kubelet/container.ts';
 import { parseDockerfile, type Copy, type Stage } from './dockerfile.ts';
 
 const exec = promisify(execFile);
@@ -20,6 +21,8 @@ const repository = path.resolve(import.meta.dirname, '..', '..', '..');
 export interface Image {
   /** Its file system. */
   readonly root: string;
+  /** What of the machine's it uses besides. */
+  readonly mounts?: readonly Mount[];
   readonly config: Pick<Stage, 'env' | 'user' | 'workdir' | 'entrypoint' | 'cmd'>;
 }
 

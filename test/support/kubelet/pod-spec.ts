@@ -147,11 +147,12 @@ export async function mountsOf(
   const mounts: Mount[] = [];
   for (const { name, mountPath, readOnly, subPath } of container.volumeMounts ?? []) {
     const volume = pod.spec.volumes?.find((each) => each.name === name);
-    if (volume === undefined || subPath !== undefined) throw new Error(`the mount ${name} is not understood`);
-    const source = path.join(folder, name);
-    fs.mkdirSync(source, { recursive: true });
-    const isScratch = await fill(pod, volume, source, around);
-    if (isScratch) fs.chmodSync(source, 0o777);
+    if (volume === undefined) throw new Error(`the mount ${name} has no volume`);
+    const content = path.join(folder, name);
+    fs.mkdirSync(content, { recursive: true });
+    const isScratch = await fill(pod, volume, content, around);
+    if (isScratch) fs.chmodSync(content, 0o777);
+    const source = subPath === undefined ? content : path.join(content, subPath);
     mounts.push({ source, target: mountPath, readOnly: readOnly === true || !isScratch });
   }
   return mounts;
