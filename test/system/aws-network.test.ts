@@ -2,7 +2,6 @@
  * AWS by its own names, as from a closed network: every name is reached by a proxy alone, over TLS of a test's
  * authority. So what is called where is seen from outside: Regions, partitions, FIPS, dual-stack, profiles.
  */
-import { randomUUID } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import net, { type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -136,6 +135,12 @@ function mappingYaml(name: string, queue: TestQueue | string, target: object): s
     },
   });
 }
+/** Keys of the profile: it goes before those of the environment. */
+function credentialsFile(): string {
+  const file = path.join(folder, 'credentials');
+  writeFileSync(file, '[shop]\naws_access_key_id = test\naws_secret_access_key = test\n');
+  return file;
+}
 const toUrl = (url: string): object => ({ poller: { target: { http: { url } } } });
 
 describe('behind a proxy', () => {
@@ -182,22 +187,19 @@ describe('behind a proxy', () => {
     },
   );
 
-  it.each(['signed', 'sdk'])(
-    'that refuses, the source is unreachable, and says so without the password: %s client',
-    async (client) => {
-      const queue = await createQueue(aws);
-      await using run = startRun(mappingYaml('orders', queue, toUrl('http://127.0.0.1:1/')), {
-        env: environment({ HTTPS_PROXY: `http://proxy-user:wr0ng-s3cret@127.0.0.1:${proxy.port}` }),
-        args: ['--aws-client', client],
-      });
-      const line = await eventually(
-        () => run.sluice.lines.find(({ reason }) => reason === 'SourceUnreachable'),
-        { timeoutMs: 20_000, what: 'a line about the source' },
-      );
-      expect(JSON.stringify(line)).toContain('407');
-      expect(run.sluice.process.stdout + run.sluice.process.stderr).not.toContain('wr0ng-s3cret');
-    },
-  );
+  it('that refuses, the source is unreachable, and says so without the password', async () => {
+    const queue = await createQueue(aws);
+    await using run = startRun(mappingYaml('orders', queue, toUrl('http://127.0.0.1:1/')), {
+      env: environment({ HTTPS_PROXY: `http://proxy-user:wr0ng-s3cret@127.0.0.1:${proxy.port}` }),
+    });
+    const line = await eventually(
+      () => run.sluice.lines.find(({ reason }) => reason === 'SourceUnreachable'),
+      { timeoutMs: 20_000, what: 'a line about the source' },
+    );
+    expect(JSON.stringify(line)).toContain('407');
+    expect(run.sluice.process.stdout + run.sluice.process.stderr).not.toContain('wr0ng-s3cret');
+    await run.sluice.process.kill();
+  });
 
   it('what NO_PROXY names is reached directly', async () => {
     const queue = await createQueue(aws);
@@ -210,47 +212,96 @@ describe('behind a proxy', () => {
     await eventually(() => bodiesOf(sink).includes('direct'), { timeoutMs: 20_000 });
     expect(run.sluice.process.end).toBeUndefined();
     expect(proxy.requests).toEqual([]);
+    await run.sluice.process.kill();
   });
 });
 
 describe('places', () => {
   it.each([
     {
-      region: 'us-gov-west-1',
-      partition: 'aws-us-gov',
+      arns: ['arn:aws-us-gov:sqs:us-gov-west-1', 'arn:aws-cn:sqs:cn-north-1'],
       env: {},
-      host: 'sqs.us-gov-west-1.amazonaws.com:443',
-      why: 'GovCloud',
+      hosts: ['sqs.us-gov-west-1.amazonaws.com:443', 'sqs.cn-north-1.amazonaws.com.cn:443'],
+      why: 'partitions, by the ARN',
     },
     {
-      region: 'cn-north-1',
-      partition: 'aws-cn',
-      env: {},
-      host: 'sqs.cn-north-1.amazonaws.com.cn:443',
-      why: 'China',
-    },
-    {
-      region: 'us-east-1',
-      partition: 'aws',
+      arns: ['arn:aws:sqs:us-east-1'],
       env: { AWS_USE_FIPS_ENDPOINT: 'true' },
-      host: 'sqs-fips.us-east-1.amazonaws.com:443',
+      hosts: ['sqs-fips.us-east-1.amazonaws.com:443'],
       why: 'FIPS',
     },
     {
-      region: 'us-east-1',
-      partition: 'aws',
+      arns: ['arn:aws:sqs:us-east-1'],
       env: { AWS_USE_DUALSTACK_ENDPOINT: 'true' },
-      host: 'sqs.us-east-1.api.aws:443',
+      hosts: ['sqs.us-east-1.api.aws:443'],
       why: 'dual-stack',
     },
-  ])('$why: the queue is asked for at $host', async ({ region, partition, env, host }) => {
-    const arn = `arn:${partition}:sqs:${region}:000000000000:q-${randomUUID().slice(0, 8)}`;
+    {
+      arns: ['arn:aws:sqs:us-east-1'],
+      env: {
+        AWS_ENDPOINT_URL: 'http://127.0.0.1:1',
+        AWS_ENDPOINT_URL_SQS: 'http://127.0.0.1:1',
+        AWS_IGNORE_CONFIGURED_ENDPOINT_URLS: 'true',
+      },
+      hosts: ['sqs.us-east-1.amazonaws.com:443'],
+      why: 'custom endpoints that are not to be used',
+    },
+  ])('$why: queues are asked for at $hosts', async ({ arns, env, hosts }) => {
+    const target = toUrl('http://127.0.0.1:1/');
+    const manifests = arns.map((arn, index) =>
+      mappingYaml(`orders-${index}`, `${arn}:000000000000:q`, target),
+    );
     proxy.requests.length = 0;
-    await using run = startRun(mappingYaml('orders', arn, toUrl('http://127.0.0.1:1/')), {
-      env: environment({ AWS_REGION: region, ...env }),
+    await using run = startRun(manifests.join('---\n'), { env: environment(env) });
+    const asked = (): readonly string[] => [...proxy.hosts].filter((host) => host.startsWith('sqs'));
+    await eventually(() => asked().length === hosts.length, { timeoutMs: 20_000, what: 'calls of SQS' });
+    expect(new Set(asked())).toEqual(new Set(hosts));
+    await run.sluice.process.kill();
+  });
+
+  it('are those of the profile, where the environment says nothing: that of the service before that of all', async () => {
+    const queue = await createQueue(aws);
+    await using sink = await startHttpSink();
+    const config = path.join(folder, 'config');
+    const lines = [
+      '[profile shop]',
+      'endpoint_url = http://127.0.0.1:1',
+      'services = here',
+      '[services here]',
+      'sqs =',
+      `  endpoint_url = ${aws.endpoint}`,
+    ];
+    writeFileSync(config, lines.join('\n'));
+    await using run = startRun(mappingYaml('orders', queue, toUrl(sink.url)), {
+      env: environment({
+        AWS_CONFIG_FILE: config,
+        AWS_PROFILE: 'shop',
+        AWS_SHARED_CREDENTIALS_FILE: credentialsFile(),
+        NO_PROXY: '127.0.0.1',
+      }),
     });
-    await eventually(() => proxy.hosts.has(host), { timeoutMs: 20_000, what: `a call of ${host}` });
-    expect(run.sluice.process.end).toBeUndefined();
-    expect([...proxy.hosts].filter((each) => each.startsWith('sqs'))).toEqual([host]);
+    await queue.send(['by profile']);
+    await eventually(
+      () => {
+        if (run.sluice.process.end !== undefined) throw new Error(run.sluice.process.tail());
+        return bodiesOf(sink).includes('by profile');
+      },
+      { timeoutMs: 20_000, what: 'the delivery' },
+    );
+    expect(bodiesOf(sink)).toEqual(['by profile']);
+    await run.sluice.process.kill();
+  });
+
+  it('FIPS and a custom endpoint exclude each other, which is said', async () => {
+    const queue = await createQueue(aws);
+    await using run = startRun(mappingYaml('orders', queue, toUrl('http://127.0.0.1:1/')), {
+      env: environment({ AWS_ENDPOINT_URL: aws.endpoint, AWS_USE_FIPS_ENDPOINT: 'true' }),
+    });
+    const line = await eventually(
+      () => run.sluice.lines.find((each) => JSON.stringify(each).includes('FIPS and custom endpoint')),
+      { timeoutMs: 20_000, what: 'a line about FIPS' },
+    );
+    expect(line).toMatchObject({ level: expect.stringMatching(/warn|error/) as string });
+    await run.sluice.process.kill();
   });
 });

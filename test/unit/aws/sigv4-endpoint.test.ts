@@ -1,0 +1,101 @@
+import { SQSClient } from '@aws-sdk/client-sqs';
+import { describe, expect, test } from 'vitest';
+import { partitionOf } from '../../../src/api/arn.ts';
+import { dnsSuffixOf } from '../../../src/aws/partition.ts';
+import { sqsAddress } from '../../../src/aws/sigv4-endpoint.ts';
+
+/** Some Regions of each partition that the SDK knows, old and new. */
+const regions: Readonly<Record<string, readonly string[]>> = {
+  aws: [
+    'us-east-1',
+    'us-east-2',
+    'us-west-1',
+    'us-west-2',
+    'ca-central-1',
+    'ca-west-1',
+    'mx-central-1',
+    'sa-east-1',
+    'eu-west-1',
+    'eu-central-1',
+    'eu-central-2',
+    'eu-south-2',
+    'af-south-1',
+    'il-central-1',
+    'me-central-1',
+    'ap-south-2',
+    'ap-southeast-5',
+    'ap-northeast-1',
+    // One that is not known yet.
+    'ap-future-9',
+  ],
+  'aws-cn': ['cn-north-1', 'cn-northwest-1'],
+  'aws-us-gov': ['us-gov-west-1', 'us-gov-east-1'],
+  'aws-iso': ['us-iso-east-1', 'us-iso-west-1'],
+  'aws-iso-b': ['us-isob-east-1'],
+  'aws-iso-e': ['eu-isoe-west-1'],
+  'aws-iso-f': ['us-isof-south-1', 'us-isof-east-1'],
+  'aws-eusc': ['eusc-de-east-1'],
+};
+const places = Object.entries(regions).flatMap(([partition, names]) =>
+  names.map((region) => ({ partition, region })),
+);
+const ways = [
+  { fips: false, dualstack: false },
+  { fips: true, dualstack: false },
+  { fips: false, dualstack: true },
+  { fips: true, dualstack: true },
+];
+
+/** What the SDK's rules give; undefined where they refuse. */
+function bySdk(region: string, fips: boolean, dualstack: boolean): string | undefined {
+  const client = new SQSClient({ region });
+  try {
+    return client.config.endpointProvider({ Region: region, UseFIPS: fips, UseDualStack: dualstack }).url
+      .origin;
+  } catch {
+    return undefined;
+  } finally {
+    client.destroy();
+  }
+}
+
+describe('where SQS is called without the SDK', () => {
+  test.each(places)(
+    "is where the SDK's rules say in $region, with FIPS and dual-stack or not",
+    async ({ region }) => {
+      for (const { fips, dualstack } of ways) {
+        const config = { region, useFipsEndpoint: fips, useDualstackEndpoint: dualstack };
+        const address = await sqsAddress(config).catch(() => undefined);
+        expect([config, address?.origin]).toEqual([config, bySdk(region, fips, dualstack)]);
+        if (address !== undefined) expect(address.path).toBe('/');
+      }
+    },
+  );
+
+  test('is told apart by FIPS and dual-stack, so that the comparison means something', () => {
+    expect(new Set(ways.map(({ fips, dualstack }) => bySdk('us-east-1', fips, dualstack))).size).toBe(4);
+  });
+
+  test.each([
+    { endpoint: 'http://127.0.0.1:4566', origin: 'http://127.0.0.1:4566', path: '/' },
+    { endpoint: 'https://vpce-1.sqs.eu-west-1.vpce.amazonaws.com/a/b', path: '/a/b/' },
+    { endpoint: 'http://[::1]:9324', origin: 'http://[::1]:9324', path: '/' },
+  ])('is a custom endpoint with its path: $endpoint', async ({ endpoint, path, origin }) => {
+    const address = await sqsAddress({ region: 'eu-west-1', endpoint });
+    expect(address).toEqual({ origin: origin ?? new URL(endpoint).origin, path });
+  });
+
+  test('a custom endpoint goes with neither FIPS nor dual-stack, and the SDK says so', async () => {
+    for (const more of [{ useFipsEndpoint: true }, { useDualstackEndpoint: true }]) {
+      const config = { region: 'eu-west-1', endpoint: 'http://127.0.0.1:1', ...more };
+      await expect(sqsAddress(config)).rejects.toThrow(/custom endpoint (is|are) not supported/);
+    }
+  });
+});
+
+describe('partitions', () => {
+  test.each(places)("$region is of $partition, with the SDK's names of hosts", ({ partition, region }) => {
+    expect(partitionOf(region)).toBe(partition);
+    expect(bySdk(region, false, false)).toBe(`https://sqs.${region}.${dnsSuffixOf(partition)}`);
+  });
+});
