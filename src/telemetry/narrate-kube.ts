@@ -66,25 +66,20 @@ export function narrateKube(deps: { readonly metrics: Metrics; readonly log: Log
           return;
       }
     },
+    // The log of a member names it in every line.
     member(event) {
       switch (event.kind) {
         case 'announced':
-          log.info('Announced this member', { member: event.identity });
+          log.info('Announced this member');
           return;
         case 'renewFailed':
-          log.warn('Could not renew the Lease of this member', {
-            member: event.identity,
-            detail: event.message,
-          });
+          log.warn('Could not renew the Lease of this member', { detail: event.message });
           return;
         case 'taken':
-          log.warn('Another process had taken the Lease of this member', {
-            member: event.identity,
-            by: event.by,
-          });
+          log.warn('Another process had taken the Lease of this member', { by: event.by });
           return;
         case 'released':
-          log.info('Released the Lease of this member', { member: event.identity });
+          log.info('Released the Lease of this member');
           return;
       }
     },
