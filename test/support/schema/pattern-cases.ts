@@ -11,7 +11,12 @@ const region: PatternCase = {
   reject: ['EU-west-1', 'eu-west', 'eu_west_1'],
 };
 const role: PatternCase = {
-  accept: ['arn:aws:iam::000000000000:role/path/orders', 'arn:aws-cn:iam::000000000000:role/a'],
+  accept: [
+    'arn:aws:iam::000000000000:role/path/orders',
+    'arn:aws-cn:iam::000000000000:role/a',
+    'arn:aws-us-gov:iam::000000000000:role/a',
+    'arn:aws-iso-b:iam::000000000000:role/a',
+  ],
   reject: ['arn:aws:iam::000000000000:user/orders', 'arn:aws:iam:::role/orders-for-nobody'],
 };
 const account: PatternCase = { accept: ['123456789012'], reject: ['12345678901x'] };
@@ -65,6 +70,7 @@ export const patternCases: Readonly<Record<string, PatternCase>> = {
       'arn:aws:sqs:::orders',
       'arn:aws-cn:sqs:cn-north-1:000000000000:orders',
       'arn:aws-us-gov:sqs:us-gov-west-1:000000000000:o',
+      'arn:aws-iso-b:sqs:us-isob-east-1:000000000000:o',
     ],
     reject: [
       'orders',
@@ -86,6 +92,8 @@ export const patternCases: Readonly<Record<string, PatternCase>> = {
       '000000000000:function:orders:1',
       'arn:aws:lambda:eu-west-1:000000000000:function:orders:live',
       'arn:aws:lambda:::function:orders',
+      'arn:aws-cn:lambda:cn-north-1:000000000000:function:orders:live',
+      'arn:aws-us-gov:lambda:us-gov-east-1:000000000000:function:orders',
     ],
     reject: [
       'my orders',
