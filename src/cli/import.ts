@@ -2,20 +2,35 @@
  * `sluice import`: manifests from what other tools keep of their mappings. Manifests go to standard output, everything
  * that a reader must know to standard error; nothing that was found is dropped without a word.
  */
-import { readFile } from 'node:fs/promises';
+import { readdir, readFile, stat } from 'node:fs/promises';
+import { join } from 'node:path';
 import { z } from 'zod';
 import { readCloudFormation } from '../import/cloudformation.ts';
+import { readKubernetes } from '../import/kubernetes.ts';
 import { makeManifests, manifestsJson, manifestsYaml, type Manifest } from '../import/manifests.ts';
 import type { Note, Reading, Settings } from '../import/model.ts';
+import { readTerraform } from '../import/terraform.ts';
 import { messageOf } from '../lib/errors.ts';
 import { UsageError, exitCodes, type Command, type Io } from './command.ts';
 import { optionsHelp, parseOptions, type Options, type Values } from './config.ts';
 import { choiceType } from './option-types.ts';
 
-/** Readers of files, by the word of the command line. */
-const readers: Readonly<Record<string, (text: string, settings: Settings) => Reading>> = {
+/** Readers of files, by the word of the command line; some need all files to follow what one refers to. */
+const readers: Readonly<
+  Record<string, (text: string, settings: Settings, all: readonly string[]) => Reading>
+> = {
   cfn: readCloudFormation,
   sam: readCloudFormation,
+  terraform: readTerraform,
+  ack: readKubernetes,
+  crossplane: readKubernetes,
+};
+
+/** Files of a folder that a reader takes. */
+const filesOfFolder: Readonly<Record<string, RegExp>> = {
+  terraform: /[.](tf|tofu)$/,
+  ack: /[.](ya?ml|json)$/,
+  crossplane: /[.](ya?ml|json)$/,
 };
 
 /** Exit status when something that was found is not among the manifests as it is. */
@@ -30,7 +45,7 @@ const options = {
     value: 'FILE',
     short: 'f',
     multiple: true,
-    help: 'The file to read, or - for standard input. May be repeated.',
+    help: 'The file to read, a folder of .tf files or manifests, or - for standard input. May be repeated.',
   },
   set: {
     type: z
@@ -69,7 +84,7 @@ const options = {
 export const importCommand: Command = {
   name: 'import',
   summary: 'Write manifests for the mappings of other tools.',
-  help: `Usage: sluice import cfn|sam -f FILE [-f FILE ...] [options]
+  help: `Usage: sluice import cfn|sam|terraform|ack|crossplane -f FILE [-f FILE ...] [options]
 
 Reads the event source mappings of a file and writes a manifest for each to standard output, ready for review and
 \`kubectl apply\`. Standard error says what could not be taken over and why.
@@ -77,6 +92,10 @@ Reads the event source mappings of a file and writes a manifest for each to stan
   cfn, sam   CloudFormation (also what the CDK synthesizes) and SAM templates, YAML or JSON: resources of type
              AWS::Lambda::EventSourceMapping, and events of AWS::Serverless::Function that Lambda polls (SQS, Kinesis,
              DynamoDB, MSK, MQ, SelfManagedKafka, DocumentDB). An event that SAM refuses is refused with the reason.
+  terraform  A state, a plan or state in JSON (\`terraform show -json\`), or .tf files, also a folder of them: resources
+             aws_lambda_event_source_mapping. Only state and plan show what modules and \`for_each\` make.
+  ack        EventSourceMappings of the group lambda.services.k8s.aws.
+  crossplane EventSourceMappings of Crossplane's AWS providers, also those of a namespace.
 
 What only the deployed stack knows is written as a placeholder that can hit nothing by accident, such as
 arn:aws:sqs:::PLACEHOLDER.OrdersQueue.Arn, and named on standard error. Give the value with --set OrdersQueue.Arn=…, or
@@ -93,6 +112,8 @@ could not be taken over; the manifests of the rest are written all the same.
 Examples:
   sluice import sam -f template.yaml
   sluice import cfn -f template.json --set OrdersQueue.Arn=arn:aws:sqs:eu-west-1:123456789012:orders
+  terraform show -json | sluice import terraform -f - -o json
+  kubectl get eventsourcemappings.lambda.services.k8s.aws -A -o yaml | sluice import ack -f -
   cdk synth | sluice import cfn -f - -n billing | sluice validate -f -
 `,
   options,
@@ -108,17 +129,16 @@ Examples:
         (pair) => [pair.slice(0, pair.indexOf('=')), pair.slice(pair.indexOf('=') + 1)] as const,
       ),
     );
-    const found: Located[] = [];
-    for (const file of values.filename) {
-      const text = await readInput(file, io);
-      let reading;
+    const inputs: Input[] = [];
+    for (const name of values.filename) inputs.push(...(await readInputs(name, filesOfFolder[kind], io)));
+    const all = inputs.map(({ text }) => text);
+    const found = inputs.map(({ file, text }): Located => {
       try {
-        reading = read(text, settings);
+        return { file, reading: read(text, settings, all) };
       } catch (error) {
         throw new Error(`${file}: ${messageOf(error)}`, { cause: error });
       }
-      found.push({ file, reading });
-    }
+    });
     return writeManifests(kind, found, values, io);
   },
 };
@@ -181,17 +201,31 @@ function summary(manifests: readonly Manifest[], notes: readonly Note[]): string
   return `${valid} manifests, ${count('refused')} not imported, ${count('placeholder')} placeholders, ${count('not-polled')} not polled`;
 }
 
-async function readInput(file: string, io: Io): Promise<string> {
-  if (file === '-') {
-    const decoder = new TextDecoder();
-    let text = '';
-    for await (const chunk of io.stdin)
-      text += typeof chunk === 'string' ? chunk : decoder.decode(chunk, { stream: true });
-    return text + decoder.decode();
-  }
+interface Input {
+  readonly file: string;
+  readonly text: string;
+}
+
+/** A file, standard input, or the files of a folder, not of the folders in it. */
+async function readInputs(name: string, ofFolder: RegExp | undefined, io: Io): Promise<readonly Input[]> {
+  if (name === '-') return [{ file: name, text: await readStdin(io) }];
   try {
-    return await readFile(file, 'utf8');
+    if (!(await stat(name)).isDirectory()) return [{ file: name, text: await readFile(name, 'utf8') }];
+    if (ofFolder === undefined) throw new Error('it is a folder');
+    const files = (await readdir(name)).filter((file) => ofFolder.test(file)).toSorted();
+    if (files.length === 0) throw new Error(`no file in it matches ${ofFolder.source}`);
+    return await Promise.all(
+      files.map(async (file) => ({ file: join(name, file), text: await readFile(join(name, file), 'utf8') })),
+    );
   } catch (error) {
-    throw new UsageError(`cannot read ${file}: ${messageOf(error)}`);
+    throw new UsageError(`cannot read ${name}: ${messageOf(error)}`);
   }
+}
+
+async function readStdin(io: Io): Promise<string> {
+  const decoder = new TextDecoder();
+  let text = '';
+  for await (const chunk of io.stdin)
+    text += typeof chunk === 'string' ? chunk : decoder.decode(chunk, { stream: true });
+  return text + decoder.decode();
 }

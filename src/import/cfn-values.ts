@@ -5,7 +5,7 @@
 import { isRecord } from '../api/structure.ts';
 import type { Template } from './cfn-template.ts';
 import { attributeOf, referenceTo } from './cfn-references.ts';
-import { concat, holeOr, placeholderName, Unknown, type Hole, type Settings } from './model.ts';
+import { concat, hasUnknown, holeOr, placeholderName, Unknown, type Hole, type Settings } from './model.ts';
 
 /** Works out values of one template. */
 export interface Values {
@@ -169,13 +169,6 @@ export function templateValues(template: Template, settings: Settings): Values {
     hole: (one) => holeOr(one, settings),
     defaulted,
   };
-}
-
-/** Whether any part of a value is not known. */
-export function hasUnknown(value: unknown): boolean {
-  if (value instanceof Unknown) return true;
-  if (Array.isArray(value)) return value.some(hasUnknown);
-  return isRecord(value) && Object.values(value).some(hasUnknown);
 }
 
 /** A function as a note shows it, shortened. */

@@ -8,7 +8,14 @@ import { foundText, nearest } from '../api/problem.ts';
 import type { Schema } from '../api/schema.ts';
 import { isRecord } from '../api/structure.ts';
 import { Unknown, type Hole, type Note } from './model.ts';
-import { arnText, functionText, plainText, placeholderOf, type WrittenArn } from './placeholders.ts';
+import {
+  arnText,
+  functionText,
+  plainText,
+  placeholderOf,
+  placeholderPrefix,
+  type WrittenArn,
+} from './placeholders.ts';
 
 /** How other tools name what our `spec` names otherwise, by our path, all in the plain form of `plainName`. */
 const aliases: Readonly<Record<string, readonly string[]>> = {
@@ -161,6 +168,8 @@ class Reader {
       const path = `tags[${JSON.stringify(key)}]`;
       if (key.startsWith('aws:') || key.startsWith('sluice.dev/'))
         this.#note('info', `\`${path}\` is reserved, and was left out`);
+      else if (key.includes(placeholderPrefix))
+        this.#note('refused', `\`${path}\` has a key that is not known, and was left out`);
       // A placeholder in a tag would be written to AWS as it is.
       else if (text instanceof Unknown) this.#leftOut(text, path);
       else tags[key] = plain(text);

@@ -34,7 +34,7 @@ export function makeManifests(reading: Reading, options: ManifestOptions): Manif
   const notes = [...reading.notes];
   const taken = new Set<string>();
   const manifests = reading.mappings.map((found): Manifest => {
-    const name = freeName(objectName(found.subject), taken);
+    const name = freeName(objectName(found.name ?? found.subject), taken);
     const object = manifestOf(found, name, options);
     const problems = problemsOf(object);
     for (const message of problems)
@@ -45,12 +45,15 @@ export function makeManifests(reading: Reading, options: ManifestOptions): Manif
 }
 
 function manifestOf(found: FoundMapping, name: string, options: ManifestOptions): EventSourceMapping {
-  const { deletionPolicy, ...fields } = found.spec;
+  const { aws, managementPolicy, deletionPolicy, ...fields } = found.spec;
+  const namespace = options.namespace ?? found.namespace;
   const spec = {
     mode: 'Managed',
     ...(options.className === undefined ? {} : { className: options.className }),
     ...(options.adoption === 'Never' ? {} : { adoptionPolicy: options.adoption }),
+    ...(managementPolicy === undefined ? {} : { managementPolicy }),
     ...(deletionPolicy === undefined ? {} : { deletionPolicy }),
+    ...(aws === undefined ? {} : { aws }),
     ...fields,
   };
   return {
@@ -58,7 +61,7 @@ function manifestOf(found: FoundMapping, name: string, options: ManifestOptions)
     kind: 'EventSourceMapping',
     metadata: {
       name,
-      ...(options.namespace === undefined ? {} : { namespace: options.namespace }),
+      ...(namespace === undefined ? {} : { namespace }),
       ...(found.uuid === undefined || options.adoption === 'Never'
         ? {}
         : { annotations: { [annotations.adoptUUID]: found.uuid } }),

@@ -52,6 +52,10 @@ export interface FoundMapping {
   readonly line?: number | undefined;
   /** Members of our `spec`, as far as the file gives them. */
   readonly spec: Readonly<Record<string, unknown>>;
+  /** What the object is to be called; the subject, where it is absent. */
+  readonly name?: string | undefined;
+  /** Namespace that the file gives it; the user's choice wins. */
+  readonly namespace?: string | undefined;
   /** UUID of the live mapping, where the file tells. */
   readonly uuid?: string | undefined;
   /** What to say in a comment above the manifest. */
@@ -101,4 +105,11 @@ export function concat(values: readonly unknown[], separator = ''): string | Unk
   const texts = merged.filter((part) => typeof part === 'string');
   const isKnown = texts.length === merged.length;
   return isKnown ? texts.join('') : new Unknown(merged.filter((part) => part !== ''));
+}
+
+/** Whether any part of a value is not known. */
+export function hasUnknown(value: unknown): boolean {
+  if (value instanceof Unknown) return true;
+  if (Array.isArray(value)) return value.some(hasUnknown);
+  return typeof value === 'object' && value !== null && Object.values(value).some(hasUnknown);
 }

@@ -3,8 +3,7 @@
  * event has, what it must have, and what it refuses. Pure; the values are still those of the template.
  */
 import { isRecord } from '../api/structure.ts';
-import { hasUnknown } from './cfn-values.ts';
-import { Unknown } from './model.ts';
+import { hasUnknown, Unknown } from './model.ts';
 
 type Members = Readonly<Record<string, unknown>>;
 

@@ -61,7 +61,7 @@ describe('sluice import', () => {
   });
 
   it.each<{ argv: readonly string[]; message: RegExp }>([
-    { argv: [], message: /what to import must be one of cfn, sam/ },
+    { argv: [], message: /what to import must be one of cfn, sam, terraform, ack, crossplane/ },
     { argv: ['pulumi', '-f', '-'], message: /what to import must be one of/ },
     { argv: ['cfn'], message: /`-f` must name a file/ },
     { argv: ['cfn', '-f', 'nowhere.yaml'], message: /cannot read nowhere.yaml/ },
