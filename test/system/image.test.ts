@@ -39,10 +39,11 @@ const read = (name: string): string => fs.readFileSync(path.join(repository, nam
 const esm = (name: string) => ({ resource: 'eventsourcemappings.sluice.dev', name });
 
 let image: BuiltImage;
+const images = new DisposableStack();
 beforeAll(async () => {
-  image = await buildImage();
+  image = images.use(await buildImage());
 });
-afterAll(() => image[Symbol.dispose]());
+afterAll(() => images.dispose());
 
 /** Files below a folder, without those of the base image. */
 function filesIn(root: string): readonly string[] {
@@ -154,33 +155,27 @@ describe.skipIf(problem !== undefined || isAbsent('helm'))(
     let controlPlane: ControlPlane;
     let aws: AwsServer;
     let lambda: MappingEndpoint;
-    let network: PodNetwork;
     let kubelet: Kubelet;
-    let folder: ReturnType<typeof imageFolder>;
+    const servers = new AsyncDisposableStack();
     beforeAll(async () => {
-      [controlPlane, aws, lambda, network] = await Promise.all([
-        // Of its own: a controller for the whole cluster would meet those of other tests.
-        startControlPlane({ controllerManager: true }),
-        startFauxqs(),
-        startMappingEndpoint(),
-        PodNetwork.start(),
-      ]);
+      // Of its own: a controller for the whole cluster would meet those of other tests.
+      controlPlane = servers.use(await startControlPlane({ controllerManager: true }));
       await applyCrds(controlPlane);
-      const { version } = JSON.parse(read('package.json')) as { readonly version: string };
-      folder = imageFolder();
-      const images: Readonly<Record<string, Image>> = {
-        [`sluice:${version}`]: image,
-        consumer: await scriptImage(folder.path, consumer),
-      };
-      kubelet = await Kubelet.start({ controlPlane, network, images });
+      aws = servers.use(await startFauxqs());
+      lambda = servers.use(await startMappingEndpoint());
+      const network = servers.use(await PodNetwork.start());
       const port = (url: string): number => Number(new URL(url).port);
       await network.announce(port(aws.endpoint), { port: 80, names: ['aws.test'] });
       await network.announce(port(lambda.endpoint), { port: 80, names: ['lambda.test'] });
+      const folder = servers.use(imageFolder());
+      const { version } = JSON.parse(read('package.json')) as { readonly version: string };
+      const pulled: Readonly<Record<string, Image>> = {
+        [`sluice:${version}`]: image,
+        consumer: await scriptImage(folder.path, consumer),
+      };
+      kubelet = servers.use(await Kubelet.start({ controlPlane, network, images: pulled }));
     });
-    afterAll(async () => {
-      for (const each of [kubelet, network, lambda, aws, controlPlane]) await each[Symbol.asyncDispose]();
-      folder[Symbol.dispose]();
-    });
+    afterAll(() => servers.disposeAsync());
 
     const component = 'app.kubernetes.io/component';
 

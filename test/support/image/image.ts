@@ -172,7 +172,12 @@ async function linkPackages(folder: string): Promise<void> {
   if (!fs.existsSync(lock) || fs.existsSync(modules)) return;
   if (fs.readFileSync(lock, 'utf8') !== fs.readFileSync(path.join(repository, 'package-lock.json'), 'utf8'))
     throw new Error('the lock file of the image must be that of the checkout');
-  await exec('cp', ['-al', path.join(repository, 'node_modules'), modules]);
+  const installed = path.join(repository, 'node_modules');
+  // Not every `cp` makes hard links.
+  await exec('cp', ['-al', installed, modules]).catch(() => {
+    fs.rmSync(modules, { recursive: true, force: true });
+    fs.symlinkSync(installed, modules);
+  });
 }
 
 /** Files of the machine that a base image has as well. */
@@ -191,7 +196,8 @@ export async function layDistroless(root: string): Promise<void> {
   for (const [name, text] of Object.entries(accounts)) fs.writeFileSync(path.join(root, 'etc', name), text);
   const node = fs.realpathSync(process.execPath);
   linkOrCopy(node, path.join(root, 'nodejs/bin/node'));
-  const { stdout } = await exec('ldd', [node]);
+  // Elsewhere the root is looked at, and nothing is run in it.
+  const { stdout } = process.platform === 'linux' ? await exec('ldd', [node]) : { stdout: '' };
   const libraries = [...stdout.matchAll(/(\/\S+) \(0x/g)].map(([, file = '']) => file);
   for (const file of [...libraries, ...borrowed.filter((each) => fs.existsSync(each))]) {
     const target = path.join(root, file);
