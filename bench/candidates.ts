@@ -17,15 +17,33 @@ export interface Place {
 const region = 'eu-west-1';
 const here = import.meta.dirname;
 
-export function startCandidate(name: CandidateName, of: Case, place: Place): Started {
+/** `flags` are more flags of Node, for who looks closer. */
+export function startCandidate(
+  name: CandidateName,
+  of: Case,
+  place: Place,
+  flags: readonly string[] = [],
+): Started {
   const [queue = ''] = place.queues;
-  if (name === 'sluice' || name === 'sluice-sdk') {
-    const file = path.join(place.folder, 'mapping.yaml');
-    writeFileSync(file, place.queues.map((each) => manifest(each, of, place.endpoint)).join('---\n'));
-    const client = name === 'sluice' ? 'signed' : 'sdk';
+  if (name === 'sluice' || name === 'sluice-sdk' || name === 'unfiltered') {
+    const file = path.join(place.folder, `${queue}.yaml`);
+    const isFiltered = of.filtered && name !== 'unfiltered';
+    writeFileSync(
+      file,
+      place.queues.map((each) => manifest(each, of, isFiltered, place.endpoint)).join('---\n'),
+    );
+    const client = name === 'sluice-sdk' ? 'sdk' : 'signed';
     // The product's defaults, and where to keep its file.
-    const args = ['run', '-f', file, '--state-dir', path.join(place.folder, 'state'), '--aws-client', client];
-    return start([...imageFlags(), place.release, ...args], awsEnvironment(place.endpoint));
+    const args = [
+      'run',
+      '-f',
+      file,
+      '--state-dir',
+      path.join(place.folder, `${queue}.state`),
+      '--aws-client',
+      client,
+    ];
+    return start([...imageFlags(), ...flags, place.release, ...args], awsEnvironment(place.endpoint));
   }
   const settings = {
     endpoint: place.endpoint,
@@ -36,7 +54,7 @@ export function startCandidate(name: CandidateName, of: Case, place: Place): Sta
     batch: of.batch,
     lambda: of.target === 'lambda',
   };
-  return start([path.join(here, 'candidates', `${name}.ts`), JSON.stringify(settings)], {});
+  return start([...flags, path.join(here, 'candidates', `${name}.ts`), JSON.stringify(settings)], {});
 }
 
 /** The flags of Node that the image runs it with. */
@@ -62,14 +80,14 @@ function targetPath(of: Case, queue: string): string {
   return of.target === 'throttled' ? `/throttled/${queue}` : `/sink/${queue}`;
 }
 
-function manifest(queue: string, of: Case, endpoint: string): string {
+function manifest(queue: string, of: Case, isFiltered: boolean, endpoint: string): string {
   const spec = {
     mode: 'Poller',
     eventSourceARN: `arn:aws:sqs:${region}:000000000000:${queue}`,
     batchSize: of.batch,
     // AWS wants a window for more than ten.
     ...(of.batch > 10 ? { maximumBatchingWindowInSeconds: 1 } : {}),
-    ...(of.filtered ? { filterCriteria: { filters: patterns.map((pattern) => ({ pattern })) } } : {}),
+    ...(isFiltered ? { filterCriteria: { filters: patterns.map((pattern) => ({ pattern })) } } : {}),
     ...(of.target === 'lambda'
       ? { functionName: queue }
       : { poller: { target: { http: { url: `${endpoint}${targetPath(of, queue)}` } } } }),

@@ -1,44 +1,47 @@
 /**
- * A queue of the bench: real visibility timeouts, receipts that name one delivery, right MD5s, long polls. It counts
- * what a run must show: how often each message was delivered to the target, and that every one was deleted.
+ * A queue of the bench: real visibility timeouts, receipts that name one delivery, long polls. It counts what a run must
+ * show: how often each message was delivered to the target, and that every one was deleted. Messages are numbers in
+ * tables, so that it costs little and collects no garbage that would show in the latencies of others.
  */
-import { createHash, randomUUID } from 'node:crypto';
-
-interface Message {
-  readonly index: number;
-  /** JSON of the message up to where the receive count stands, and from there to the receipt handle's digits. */
-  readonly json: string;
-  sentAtMs: number;
-  receives: number;
-  visibleAtMs: number;
-  deleted: boolean;
-  delivered: number;
-}
+import { Messages, numberAt } from './messages.ts';
+import type { Reply } from './http-server.ts';
 
 interface Poll {
   readonly max: number;
   readonly untilMs: number;
-  readonly answer: (messages: string) => void;
-  readonly isGone: () => boolean;
+  readonly reply: Reply;
 }
 
-const receiptPadding = 'AQEBwJnKyrHigUMZj6rYigCgxlaS3SLy0a+'.repeat(8).slice(0, 240);
+const opening = '{"Messages":[';
+const closing = ']}';
+const idName = Buffer.from('"messageId":"');
+const bodyName = Buffer.from('"body":"');
+/** Of the last wave; older ones have been looked through. */
+const latenciesMax = 1_000_000;
 
 export class Queue {
   readonly #visibilityMs: number;
-  readonly #messages = new Map<number, Message>();
-  readonly #byId = new Map<string, Message>();
-  #visible: Message[] = [];
-  #head = 0;
-  readonly #inFlight = new Set<Message>();
-  readonly #polls = new Set<Poll>();
-  #prepared: Message[] = [];
+  #messages = new Messages(1024);
+  #bytes = 1024;
+  /** By the number of the message. */
+  #sentAtMs = new Float64Array(0);
+  #visibleAtMs = new Float64Array(0);
+  #receives = new Uint8Array(0);
+  #deliveries = new Uint8Array(0);
+  #isDeleted = new Uint8Array(0);
+  /** Numbers that were taken, in the order of their deadlines; what comes back early goes to `#again`. */
+  readonly #taken: number[] = [];
+  #oldest = 0;
+  #again: number[] = [];
   #next = 0;
+  readonly #polls = new Set<Poll>();
+  sent = 0;
   deleted = 0;
   redelivered = 0;
   doubled = 0;
   delivered = 0;
-  unknown = 0;
+  /** Records of the target that are none of ours, or not as they were sent. */
+  strange = 0;
   /** Milliseconds from sending to the first delivery, since `forget`. */
   latencies: number[] = [];
 
@@ -46,160 +49,145 @@ export class Queue {
     this.#visibilityMs = visibilityMs;
   }
 
-  get sent(): number {
-    return this.#next;
-  }
-
   get polls(): number {
     return this.#polls.size;
   }
 
-  /** Makes messages that `release` sends. */
-  prepare(count: number, bytes: number): void {
-    for (let made = 0; made < count; made++) this.#prepared.push(this.#make(bytes));
-  }
-
-  release(): void {
-    const nowMs = performance.now();
-    for (const message of this.#prepared) message.sentAtMs = nowMs;
-    this.#visible.push(...(this.#prepared.length > 50_000 ? [] : this.#prepared));
-    if (this.#prepared.length > 50_000) for (const message of this.#prepared) this.#visible.push(message);
-    this.#prepared = [];
+  /** Sends `count` messages. */
+  send(count: number, bytes: number): void {
+    if (bytes !== this.#bytes) this.#messages = new Messages(bytes);
+    this.#bytes = bytes;
+    this.#messages.stamp(Date.now());
+    this.#grow(this.sent + count);
+    this.#sentAtMs.fill(performance.now(), this.sent, this.sent + count);
+    this.sent += count;
     this.#serve();
   }
 
-  receive(max: number, waitMs: number, answer: (messages: string) => void, isGone: () => boolean): void {
-    const taken = this.#take(max);
-    if (taken !== '' || waitMs <= 0) answer(taken);
-    else this.#polls.add({ max, untilMs: performance.now() + waitMs, answer, isGone });
+  receive(max: number, waitMs: number, reply: Reply): void {
+    if (this.#next < this.sent || this.#again.length > 0) this.#give(max, reply);
+    else if (waitMs <= 0) reply.text(200, '{}');
+    else this.#polls.add({ max, untilMs: performance.now() + waitMs, reply });
   }
 
   /** True if the receipt names a message of this queue: also one that was deleted before. */
   delete(receipt: string): boolean {
-    const message = this.#messages.get(Number.parseInt(receipt, 36));
-    if (message === undefined) return false;
-    if (!message.deleted) {
-      message.deleted = true;
-      this.deleted++;
-      this.#inFlight.delete(message);
-    }
+    const index = Number.parseInt(receipt.slice(0, 8), 16);
+    if (!(index < this.sent)) return false;
+    if (this.#isDeleted[index] === 0) this.deleted++;
+    this.#isDeleted[index] = 1;
     return true;
   }
 
+  /** Sets the visibility of a message that is in flight. */
   change(receipt: string, ms: number): boolean {
-    const message = this.#messages.get(Number.parseInt(receipt, 36));
-    if (message === undefined || !this.#inFlight.has(message)) return false;
-    message.visibleAtMs = performance.now() + ms;
+    const index = Number.parseInt(receipt.slice(0, 8), 16);
+    if (!(index < this.#next) || this.#isDeleted[index] !== 0) return false;
+    if (ms <= 0) this.#again.push(index);
+    else {
+      this.#visibleAtMs[index] = performance.now() + ms;
+      this.#taken.push(index);
+    }
     return true;
   }
 
-  /** The target has processed a message. */
-  tick(id: string, nowMs: number): void {
-    const message = this.#byId.get(id);
-    if (message === undefined) this.unknown++;
-    else if (++message.delivered > 1) this.doubled++;
-    else {
-      this.delivered++;
-      this.latencies.push(nowMs - message.sentAtMs);
+  /** The target has processed the records of an event. Every body is compared with what was sent. */
+  tick(event: Buffer): void {
+    const nowMs = performance.now();
+    for (let at = event.indexOf(idName); at >= 0;) {
+      const index = numberAt(event, at + idName.length);
+      const body = event.indexOf(bodyName, at) + bodyName.length;
+      if (!(index < this.sent) || !this.#messages.isBody(event, body, index)) {
+        this.strange++;
+        return;
+      }
+      const deliveries = (this.#deliveries[index] ?? 0) + 1;
+      this.#deliveries[index] = deliveries;
+      if (deliveries > 1) this.doubled++;
+      else {
+        this.delivered++;
+        if (this.latencies.length < latenciesMax) this.latencies.push(nowMs - (this.#sentAtMs[index] ?? 0));
+      }
+      at = event.indexOf(idName, body + this.#messages.bodyBytes(index));
     }
   }
 
-  /** Forgets what is done, so that waves do not pile up. */
+  /** Begins a new count of latencies. */
   forget(): void {
-    for (const [id, message] of this.#byId) {
-      if (!message.deleted || message.delivered === 0) continue;
-      this.#byId.delete(id);
-      this.#messages.delete(message.index);
-    }
-    this.#visible = this.#visible.slice(this.#head);
-    this.#head = 0;
     this.latencies = [];
   }
 
   /** Looks at the deadlines; to be called some times a second. */
   look(): void {
     const nowMs = performance.now();
-    for (const message of this.#inFlight) {
-      if (message.visibleAtMs > nowMs) continue;
-      this.#inFlight.delete(message);
-      this.#visible.push(message);
-      this.redelivered++;
+    for (; this.#oldest < this.#taken.length; this.#oldest++) {
+      const index = this.#taken[this.#oldest] ?? 0;
+      // What was extended stands here once more, further on.
+      if ((this.#visibleAtMs[index] ?? 0) > nowMs && this.#isDeleted[index] === 0) break;
+      if (this.#isDeleted[index] === 0) {
+        this.#again.push(index);
+        this.redelivered++;
+      }
+    }
+    if (this.#oldest > 100_000) {
+      this.#taken.splice(0, this.#oldest);
+      this.#oldest = 0;
     }
     for (const poll of this.#polls) {
-      if (poll.isGone()) this.#polls.delete(poll);
-      else if (poll.untilMs <= nowMs) {
-        this.#polls.delete(poll);
-        poll.answer('');
-      }
+      if (!poll.reply.gone && poll.untilMs > nowMs) continue;
+      this.#polls.delete(poll);
+      if (!poll.reply.gone) poll.reply.text(200, '{}');
     }
     this.#serve();
   }
 
   #serve(): void {
     for (const poll of this.#polls) {
-      if (this.#head >= this.#visible.length) return;
+      if (this.#next >= this.sent && this.#again.length === 0) return;
       this.#polls.delete(poll);
-      if (!poll.isGone()) poll.answer(this.#take(poll.max));
+      if (!poll.reply.gone) this.#give(poll.max, poll.reply);
     }
   }
 
-  #take(max: number): string {
-    let json = '';
+  #give(max: number, reply: Reply): void {
+    const indexes: number[] = [];
+    while (indexes.length < max) {
+      const index = this.#again.pop() ?? (this.#next < this.sent ? this.#next++ : undefined);
+      if (index === undefined) break;
+      if (this.#isDeleted[index] === 0) indexes.push(index);
+    }
+    const count = indexes.length;
+    if (count === 0) {
+      reply.text(200, '{}');
+      return;
+    }
     const untilMs = performance.now() + this.#visibilityMs;
-    for (let count = 0; count < max && this.#head < this.#visible.length; this.#head++) {
-      const message = this.#visible[this.#head];
-      if (message === undefined || message.deleted) continue;
-      message.visibleAtMs = untilMs;
-      message.receives++;
-      this.#inFlight.add(message);
-      const handle = `${message.index.toString(36)}.${message.receives}/${receiptPadding}`;
-      json += `${count === 0 ? '' : ','}{"Attributes":{"ApproximateReceiveCount":"${message.receives}"${message.json},"ReceiptHandle":"${handle}"}`;
-      count++;
-    }
-    if (this.#head > 100_000) {
-      this.#visible = this.#visible.slice(this.#head);
-      this.#head = 0;
-    }
-    return json;
+    const length = opening.length + count * this.#messages.bytes + count - 1 + closing.length;
+    reply.bytes(length, (into, start) => {
+      let at = start + into.write(opening, start, 'latin1');
+      for (const index of indexes) {
+        if (at > start + opening.length) at += into.write(',', at, 'latin1');
+        const receives = Math.min(9, (this.#receives[index] ?? 0) + 1);
+        this.#receives[index] = receives;
+        this.#visibleAtMs[index] = untilMs;
+        this.#taken.push(index);
+        at = this.#messages.write(into, at, index, receives);
+      }
+      into.write(closing, at, 'latin1');
+    });
   }
 
-  #make(bytes: number): Message {
-    const index = this.#next++;
-    const id = randomUUID();
-    const body = bodyOf(index, bytes);
-    const md5 = createHash('md5').update(body).digest('hex');
-    const json = `,"SentTimestamp":"${Date.now()}","SenderId":"AIDAIENQZJOLO23YVJ4VO","ApproximateFirstReceiveTimestamp":"${Date.now()}"},"Body":${JSON.stringify(body)},"MD5OfBody":"${md5}","MessageId":"${id}"`;
-    const message = {
-      index,
-      json,
-      sentAtMs: 0,
-      receives: 0,
-      visibleAtMs: 0,
-      deleted: false,
-      delivered: 0,
+  #grow(size: number): void {
+    if (size <= this.#sentAtMs.length) return;
+    const length = Math.max(size, this.#sentAtMs.length * 2);
+    const grown = <T extends Float64Array | Uint8Array>(made: T, old: T): T => {
+      made.set(old);
+      return made;
     };
-    this.#messages.set(index, message);
-    this.#byId.set(id, message);
-    return message;
+    this.#sentAtMs = grown(new Float64Array(length), this.#sentAtMs);
+    this.#visibleAtMs = grown(new Float64Array(length), this.#visibleAtMs);
+    this.#receives = grown(new Uint8Array(length), this.#receives);
+    this.#deliveries = grown(new Uint8Array(length), this.#deliveries);
+    this.#isDeleted = grown(new Uint8Array(length), this.#isDeleted);
   }
-}
-
-/** An order as applications send them: some nesting, some numbers, text up to the wanted size. */
-function bodyOf(index: number, bytes: number): string {
-  const order = {
-    orderId: `ord-${index}`,
-    customer: { id: index % 977, tier: ['gold', 'silver', 'bronze'][index % 3], country: 'DE' },
-    total: (index % 10_000) / 100,
-    items: itemsOf(bytes),
-    note: '',
-  };
-  const missing = bytes - JSON.stringify(order).length;
-  return JSON.stringify({ ...order, note: 'x'.repeat(Math.max(0, missing)) });
-}
-
-/** Items for about two thirds of the size; the same for all messages, which costs the server less. */
-function itemsOf(bytes: number): readonly object[] {
-  const item = { sku: 'sku-17-0042', quantity: 3, price: 9.5, text: 'as described' };
-  const count = Math.floor(((bytes - 200) * 0.66) / JSON.stringify(item).length);
-  return Array.from({ length: Math.max(0, count) }, () => item);
 }

@@ -2,13 +2,13 @@
  * The world of the bench in one process: SQS (JSON 1.0), an HTTP target, Lambda's Invoke, and a control door for the
  * driver. Started as a child process; says its port on standard output.
  */
-import { headerOf, listen, type Request, type Respond } from './http-server.ts';
+import { listen, type Reply, type Request } from './http-server.ts';
 import { Queue } from './queue.ts';
 
 const queues = new Map<string, Queue>();
 const calls = new Map<string, number>();
 let targetCalls = 0;
-let pace: { readonly timer: NodeJS.Timeout } | undefined;
+const paces = new Set<NodeJS.Timeout>();
 
 const queueOf = (url: string): Queue => {
   const name = url.slice(url.lastIndexOf('/') + 1);
@@ -23,30 +23,43 @@ interface Entry {
   readonly VisibilityTimeout?: number;
 }
 
-function sqs(operation: string, request: Request, respond: Respond, isGone: () => boolean): void {
+interface Input {
+  readonly QueueUrl?: string;
+  readonly QueueName?: string;
+  readonly MaxNumberOfMessages?: number;
+  readonly WaitTimeSeconds?: number;
+  readonly Entries?: readonly Entry[];
+  readonly ReceiptHandle?: string;
+  readonly VisibilityTimeout?: number;
+}
+
+/** Receives come again and again with the same body. */
+const known = new Map<string, Input>();
+const knownMax = 10_000;
+
+function inputOf(operation: string, body: Buffer): Input {
+  const text = body.toString('latin1', 0, body.length);
+  if (operation !== 'ReceiveMessage') return JSON.parse(text) as Input;
+  let input = known.get(text);
+  if (input === undefined) {
+    input = JSON.parse(text) as Input;
+    if (known.size >= knownMax) known.clear();
+    known.set(text, input);
+  }
+  return input;
+}
+
+function sqs(operation: string, request: Request, reply: Reply): void {
   calls.set(operation, (calls.get(operation) ?? 0) + 1);
-  const input = JSON.parse(request.body.toString()) as {
-    readonly QueueUrl?: string;
-    readonly QueueName?: string;
-    readonly MaxNumberOfMessages?: number;
-    readonly WaitTimeSeconds?: number;
-    readonly Entries?: readonly Entry[];
-    readonly ReceiptHandle?: string;
-    readonly VisibilityTimeout?: number;
-  };
+  const input = inputOf(operation, request.body);
   if (operation === 'GetQueueUrl') {
-    respond(200, JSON.stringify({ QueueUrl: `http://127.0.0.1:${port}/000000000000/${input.QueueName}` }));
+    reply.text(200, JSON.stringify({ QueueUrl: `http://127.0.0.1:${port}/000000000000/${input.QueueName}` }));
     return;
   }
   const queue = queueOf(input.QueueUrl ?? '');
   switch (operation) {
     case 'ReceiveMessage':
-      queue.receive(
-        input.MaxNumberOfMessages ?? 1,
-        (input.WaitTimeSeconds ?? 0) * 1000,
-        (messages) => respond(200, messages === '' ? '{}' : `{"Messages":[${messages}]}`),
-        isGone,
-      );
+      queue.receive(input.MaxNumberOfMessages ?? 1, (input.WaitTimeSeconds ?? 0) * 1000, reply);
       return;
     case 'DeleteMessageBatch':
     case 'ChangeMessageVisibilityBatch': {
@@ -55,51 +68,42 @@ function sqs(operation: string, request: Request, respond: Respond, isGone: () =
           ? queue.delete(ReceiptHandle)
           : queue.change(ReceiptHandle, VisibilityTimeout * 1000);
       const entries = (input.Entries ?? []).map((entry) => ({ Id: entry.Id, done: carryOut(entry) }));
-      respond(
-        200,
-        JSON.stringify({
-          Successful: entries.filter(({ done }) => done).map(({ Id }) => ({ Id })),
-          Failed: entries
-            .filter(({ done }) => !done)
-            .map(({ Id }) => ({ Id, Code: 'ReceiptHandleIsInvalid', SenderFault: true })),
-        }),
-      );
+      const Successful = entries.filter(({ done }) => done).map(({ Id }) => ({ Id }));
+      const Failed = entries
+        .filter(({ done }) => !done)
+        .map(({ Id }) => ({ Id, Code: 'ReceiptHandleIsInvalid', SenderFault: true }));
+      reply.text(200, JSON.stringify({ Successful, Failed }));
       return;
     }
     case 'DeleteMessage':
       queue.delete(input.ReceiptHandle ?? '');
-      respond(200, '{}');
+      reply.text(200, '{}');
       return;
     case 'ChangeMessageVisibility':
       queue.change(input.ReceiptHandle ?? '', (input.VisibilityTimeout ?? 0) * 1000);
-      respond(200, '{}');
+      reply.text(200, '{}');
       return;
     case 'GetQueueAttributes':
-      respond(200, JSON.stringify({ Attributes: { VisibilityTimeout: '30' } }));
+      reply.text(200, JSON.stringify({ Attributes: { VisibilityTimeout: '30' } }));
       return;
     default:
-      respond(400, JSON.stringify({ __type: 'UnsupportedOperation', message: operation }));
+      reply.text(400, JSON.stringify({ __type: 'UnsupportedOperation', message: operation }));
   }
 }
 
 /** The target: ticks off every record. `/throttled/NAME` refuses every fiftieth call. */
-function target(path: string, request: Request, respond: Respond): void {
+function target(path: string, request: Request, reply: Reply): void {
   targetCalls++;
   if (path.startsWith('/throttled/') && targetCalls % 50 === 0) {
-    respond(429, '{}', 'Retry-After: 0\r\n');
+    reply.text(429, '{}', 'Retry-After: 0\r\n');
     return;
   }
-  const queue = queueOf(path.replace(/\/invocations$/, ''));
-  const nowMs = performance.now();
-  const { Records } = JSON.parse(request.body.toString()) as {
-    readonly Records: readonly { readonly messageId: string; readonly body: string }[];
-  };
-  for (const { messageId } of Records) queue.tick(messageId, nowMs);
-  respond(200, '{}');
+  queueOf(path.replace(/\/invocations$/, '')).tick(request.body);
+  reply.text(200, '{}');
 }
 
 /** The driver's commands. */
-function control(url: URL, respond: Respond): void {
+function control(url: URL, reply: Reply): void {
   const number = (name: string): number => Number(url.searchParams.get(name) ?? 0);
   const name = url.searchParams.get('queue') ?? '';
   switch (url.pathname) {
@@ -110,16 +114,13 @@ function control(url: URL, respond: Respond): void {
           new Queue(number('visibility') * 1000 || 30_000),
         );
       break;
-    case '/_/prepare':
-      queueOf(name).prepare(number('count'), number('bytes'));
-      break;
-    case '/_/release':
+    case '/_/begin':
       calls.clear();
       targetCalls = 0;
-      queueOf(name).release();
-      break;
-    case '/_/forget':
       queueOf(name).forget();
+      break;
+    case '/_/send':
+      queueOf(name).send(number('count'), number('bytes'));
       break;
     case '/_/pace':
       startPace(queueOf(name), number('rate'), number('count'), number('bytes'));
@@ -131,9 +132,9 @@ function control(url: URL, respond: Respond): void {
   }
   const cpu = process.cpuUsage();
   let polls = 0;
-  for (const queue of queues.values()) polls += queue.polls;
+  for (const [each, { polls: its }] of queues) if (each === name || each.startsWith(`${name}-`)) polls += its;
   const queue = queues.get(name);
-  respond(
+  reply.text(
     200,
     JSON.stringify({
       ...(queue === undefined
@@ -144,7 +145,7 @@ function control(url: URL, respond: Respond): void {
             deleted: queue.deleted,
             doubled: queue.doubled,
             redelivered: queue.redelivered,
-            unknown: queue.unknown,
+            strange: queue.strange,
             latencies: url.searchParams.has('latencies') ? queue.latencies : [],
           }),
       polls,
@@ -156,35 +157,33 @@ function control(url: URL, respond: Respond): void {
 }
 
 function startPace(queue: Queue, rate: number, count: number, bytes: number): void {
-  queue.prepare(0, bytes);
   const startedAtMs = performance.now();
   let sent = 0;
   const timer = setInterval(() => {
     const due = Math.min(count, Math.floor(((performance.now() - startedAtMs) * rate) / 1000));
-    while (sent < due) {
-      queue.prepare(1, bytes);
-      queue.release();
-      sent++;
-    }
-    if (sent >= count) clearInterval(timer);
+    for (; sent < due; sent++) queue.send(1, bytes);
+    if (sent < count) return;
+    clearInterval(timer);
+    paces.delete(timer);
   }, 1);
-  pace = { timer };
+  paces.add(timer);
 }
 
-const port = await listen((request, respond, connection) => {
+const operationOf = /\r\nx-amz-target: *\w+\.(\w+)/i;
+
+const port = await listen((request, reply) => {
+  const { path, head } = request;
   try {
-    const { path } = request;
-    if (path.startsWith('/_/')) control(new URL(path, 'http://stub'), respond);
-    else if (/^\/2015-03-31\/functions\/[^/]+\/configuration/.test(path)) respond(200, '{"Timeout":30}');
-    else if (path.startsWith('/2015-03-31/event-source-mappings')) respond(200, '{"EventSourceMappings":[]}');
-    else if (path.startsWith('/2015-03-31/') || path.startsWith('/sink/') || path.startsWith('/throttled/'))
-      target(path, request, respond);
-    else {
-      const operation = headerOf(request, 'x-amz-target:')?.replace(/^.*\./, '') ?? '';
-      sqs(operation, request, respond, () => connection.destroyed);
-    }
+    if (path === '/') sqs(operationOf.exec(head)?.[1] ?? '', request, reply);
+    else if (path.startsWith('/sink/') || path.endsWith('/invocations') || path.startsWith('/throttled/'))
+      target(path, request, reply);
+    else if (path.startsWith('/_/')) control(new URL(path, 'http://stub'), reply);
+    else if (path.includes('/configuration')) reply.text(200, '{"Timeout":30}');
+    else if (path.startsWith('/2015-03-31/event-source-mappings'))
+      reply.text(200, '{"EventSourceMappings":[]}');
+    else reply.text(404, '{}');
   } catch (error) {
-    respond(400, JSON.stringify({ __type: 'StubError', message: String(error) }));
+    reply.text(400, JSON.stringify({ __type: 'StubError', message: String(error) }));
   }
 });
 
@@ -194,7 +193,7 @@ setInterval(() => {
 // The driver holds the other end: without it there is nothing to do.
 process.stdin.resume();
 process.stdin.on('end', () => {
-  clearInterval(pace?.timer);
+  for (const timer of paces) clearInterval(timer);
   process.exit(0);
 });
 console.log(port);
