@@ -12,6 +12,7 @@
  */
 import { buildConnector, Client, type Dispatcher } from 'undici';
 import type { Clock } from '../lib/clock.ts';
+import { DeadlineWatch, type Watched } from '../lib/deadline-watch.ts';
 import { DeadlineError } from './deadline.ts';
 import type { Proxy } from './proxy.ts';
 import { tunnelConnector } from './tunnel.ts';
@@ -52,7 +53,7 @@ export class HttpPool {
   /** Calls beyond the most connections. */
   readonly #waiting = new Set<Call>();
   /** Calls by their time limit: within each, the order of starting is that of the deadlines. */
-  readonly #watches = new Map<number, DeadlineWatch>();
+  readonly #watches = new Map<number, DeadlineWatch<Call>>();
   readonly #stop = new AbortController();
 
   /** `connections` is a guard against leaks, not a throttle; `proxy` is what the origin is reached by, if not directly. */
@@ -82,7 +83,7 @@ export class HttpPool {
     if (signal.aborted) return Promise.reject(signal.reason as Error);
     let watch = this.#watches.get(timeoutMs);
     if (watch === undefined) {
-      watch = new DeadlineWatch(this.#clock, timeoutMs, this.#stop.signal);
+      watch = new DeadlineWatch<Call>(this.#clock, timeoutMs, this.#stop.signal);
       this.#watches.set(timeoutMs, watch);
     }
     const { promise, resolve, reject } = Promise.withResolvers<HttpAnswer>();
@@ -158,12 +159,15 @@ interface CallOwner {
  * undici's handler of one call; the first end counts. It lets go of everything at its end: what still knows it then,
  * such as an old table of a Set that has grown, would keep requests and answers until the next full collection.
  */
-class Call implements Dispatcher.DispatchHandler {
+class Call implements Dispatcher.DispatchHandler, Watched<Call> {
+  before: Call | undefined;
+  behind: Call | undefined;
+  list: object | undefined;
   /** Set by the watch. */
   deadlineMs = 0;
   /** What it runs on; undefined while it waits for one. */
   client: Client | undefined;
-  readonly #watch: DeadlineWatch;
+  readonly #watch: DeadlineWatch<Call>;
   readonly #signal: AbortSignal;
   readonly #onAbort = (): void => this.fail(this.#signal.reason);
   #request: HttpPost | undefined;
@@ -173,7 +177,7 @@ class Call implements Dispatcher.DispatchHandler {
   #chunks: Buffer[] = [];
   #bytes = 0;
 
-  constructor(request: HttpPost, watch: DeadlineWatch, signal: AbortSignal, owner: CallOwner) {
+  constructor(request: HttpPost, watch: DeadlineWatch<Call>, signal: AbortSignal, owner: CallOwner) {
     this.#request = request;
     this.#owner = owner;
     this.#watch = watch;
@@ -188,6 +192,10 @@ class Call implements Dispatcher.DispatchHandler {
     const { path, headers, body } = this.#request;
     this.#request = undefined;
     client.dispatch({ method: 'POST', path, headers, body }, this);
+  }
+
+  expire(): void {
+    this.fail(new DeadlineError(`no complete answer within ${this.#watch.timeoutMs} ms`));
   }
 
   /** Ends the call without an answer, and its connection with it. */
@@ -242,51 +250,3 @@ class Call implements Dispatcher.DispatchHandler {
 }
 
 const noBytes = Buffer.alloc(0);
-
-/** One sleeper for all calls with the same time limit. */
-class DeadlineWatch {
-  readonly #clock: Clock;
-  readonly #timeoutMs: number;
-  readonly #stop: AbortSignal;
-  readonly #calls = new Set<Call>();
-  #watching: Promise<void> | undefined;
-
-  constructor(clock: Clock, timeoutMs: number, stop: AbortSignal) {
-    this.#clock = clock;
-    this.#timeoutMs = timeoutMs;
-    this.#stop = stop;
-  }
-
-  /** Resolves when nobody sleeps any more. */
-  get ended(): Promise<void> {
-    return this.#watching ?? Promise.resolve();
-  }
-
-  add(call: Call): void {
-    call.deadlineMs = this.#clock.monotonic() + this.#timeoutMs;
-    this.#calls.add(call);
-    this.#watching ??= this.#watch();
-  }
-
-  delete(call: Call): void {
-    this.#calls.delete(call);
-  }
-
-  async #watch(): Promise<void> {
-    for (const call of this.#upcoming()) {
-      const ms = call.deadlineMs - this.#clock.monotonic();
-      if (ms > 0) await this.#clock.sleep(Math.ceil(ms), this.#stop);
-      else call.fail(new DeadlineError(`no complete answer within ${this.#timeoutMs} ms`));
-    }
-    this.#watching = undefined;
-  }
-
-  /** The oldest call, again and again, until there is none. */
-  *#upcoming(): Iterable<Call> {
-    for (;;) {
-      const [call] = this.#calls;
-      if (call === undefined || this.#stop.aborted) return;
-      yield call;
-    }
-  }
-}

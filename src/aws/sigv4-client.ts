@@ -66,6 +66,8 @@ export class SignedClient {
   #destroyed = false;
   /** What the service's clock is ahead of ours. */
   #offsetMs = 0;
+  /** The present second, as it is written. */
+  #time = { second: Number.NaN, text: '' };
 
   constructor(options: SignedClientOptions) {
     this.#options = options;
@@ -103,7 +105,7 @@ export class SignedClient {
     const nowMs = clock.now() + this.#offsetMs;
     const second = Math.floor(nowMs / 1000);
     if (call.signed?.second !== second || call.signed.credentials !== identity) {
-      call.signed = { second, credentials: identity, headers: this.#sign(place, call, identity, nowMs) };
+      call.signed = { second, credentials: identity, headers: this.#sign(place, call, identity, second) };
     }
     return place.pool.post(
       { path: place.path, headers: call.signed.headers, body: call.body },
@@ -125,8 +127,9 @@ export class SignedClient {
     }
   }
 
-  #sign({ host, path }: Place, call: PreparedCall, credentials: AwsCredentials, nowMs: number): string[] {
-    const time = signingTime(nowMs);
+  #sign({ host, path }: Place, call: PreparedCall, credentials: AwsCredentials, second: number): string[] {
+    if (this.#time.second !== second) this.#time = { second, text: signingTime(second * 1000) };
+    const time = this.#time.text;
     const { sessionToken } = credentials;
     // In the order of their names, as they are signed.
     const headers: (readonly [string, string])[] = [

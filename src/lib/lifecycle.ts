@@ -2,8 +2,10 @@
  * Tasks with an owner: every started task is awaited by the group that started it, and a failure of one reaches the
  * owner instead of becoming an unhandled rejection.
  */
+import { LinkedList, unlinked, type Linked } from './linked-list.ts';
+
 export class TaskGroup {
-  readonly #running = new Set<Promise<void>>();
+  readonly #running = new LinkedList<Running>();
   readonly #onError: (error: unknown) => void;
 
   /** `onError` is told of each task that rejected; the group itself never rejects. */
@@ -17,16 +19,32 @@ export class TaskGroup {
 
   /** Starts `task` at once and keeps it until it ends. */
   run(task: () => Promise<void>): void {
-    const running: Promise<void> = task()
-      .catch((error: unknown) => this.#onError(error))
-      .finally(() => this.#running.delete(running));
+    const running: Running = { ...unlinked(), ended: undefined };
     this.#running.add(running);
+    running.ended = this.#follow(task, running);
   }
 
   /** Resolves when no task runs, including those started meanwhile. */
   async drained(): Promise<void> {
-    while (this.#running.size > 0) await Promise.all(this.#running);
+    while (this.#running.size > 0) {
+      const tasks = [...this.#running];
+      await Promise.all(tasks.flatMap(({ ended }) => ended ?? []));
+    }
   }
+
+  async #follow(task: () => Promise<void>, running: Running): Promise<void> {
+    try {
+      await task();
+    } catch (error) {
+      this.#onError(error);
+    } finally {
+      this.#running.delete(running);
+    }
+  }
+}
+
+interface Running extends Linked<Running> {
+  ended: Promise<void> | undefined;
 }
 
 /** A signal that aborts when any of the given ones does; undefined entries are left out. */

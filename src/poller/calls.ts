@@ -4,9 +4,10 @@
  */
 import { backoff, SluiceError } from '../lib/errors.ts';
 import type { Clock } from '../lib/clock.ts';
+import { LinkedList, unlinked, type Linked } from '../lib/linked-list.ts';
 import type { Alarm } from './alarm.ts';
 
-interface Call {
+interface Call extends Linked<Call> {
   readonly deadlineMs: number;
   readonly abort: AbortController;
   expired: boolean;
@@ -15,7 +16,7 @@ interface Call {
 export class Calls {
   readonly #clock: Clock;
   readonly #alarm: Alarm;
-  readonly #open = new Set<Call>();
+  readonly #open = new LinkedList<Call>();
 
   constructor(clock: Clock, alarm: Alarm) {
     this.#clock = clock;
@@ -29,7 +30,7 @@ export class Calls {
   /** Makes one call that must end within `timeoutMs`. */
   async run<T>(timeoutMs: number, call: (signal: AbortSignal) => Promise<T>): Promise<T> {
     const deadlineMs = this.#clock.monotonic() + timeoutMs;
-    const open: Call = { deadlineMs, abort: new AbortController(), expired: false };
+    const open: Call = { ...unlinked(), deadlineMs, abort: new AbortController(), expired: false };
     this.#open.add(open);
     this.#alarm.by(deadlineMs);
     try {

@@ -8,11 +8,12 @@
  *
  * `open` is the batch that is still being gathered. Only hands, dispatcher and settler change a delivery.
  */
+import { unlinked, type Linked } from '../lib/linked-list.ts';
 import { lanesOf } from './lanes.ts';
 import type { QueueRecord, QueueSource } from './ports.ts';
 import type { Visibility } from './visibility.ts';
 
-export interface Delivery {
+export interface Delivery extends Linked<Delivery> {
   /** Age order of batches; a batch that was held back keeps its place. */
   readonly seq: number;
   state: 'open' | 'waiting' | 'running' | 'settling' | 'ended';
@@ -55,6 +56,7 @@ export function newDelivery(
   unmatched = false,
 ): Delivery {
   return {
+    ...unlinked(),
     seq,
     state: 'open',
     lot: 0,

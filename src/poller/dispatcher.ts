@@ -6,6 +6,7 @@
  * target succeeded. A replaced target's calls end with it, and its troubles do not brake the new one.
  */
 import { messageOf } from '../lib/errors.ts';
+import { LinkedList, unlinked, type Linked } from '../lib/linked-list.ts';
 import { OPEN, probe, pullUnready, UNREADY_RECHECK_MS, type Brake, type BrakeCause } from './brake.ts';
 import { rest, startConcurrency, type Concurrency } from './concurrency.ts';
 import type { Delivery } from './delivery.ts';
@@ -17,12 +18,19 @@ import { TargetCalls } from './target-calls.ts';
 import type { Verdict } from './verdict.ts';
 import { needsExtensionFirst } from './visibility.ts';
 
+interface OpenCall extends Linked<OpenCall> {
+  readonly abort: AbortController;
+}
+
 export class Dispatcher {
   readonly #loop: Loop;
   readonly #hands: Hands;
   readonly #settler: Settler;
-  /** Aborts calls when the grace of a drain has passed. */
-  readonly #abandoned = new AbortController();
+  /**
+   * Calls under way, each with a signal of its own: a lasting one, to which every call would listen in turn, holds on
+   * to listeners that are long over.
+   */
+  readonly #open = new LinkedList<OpenCall>();
   readonly #calls = new TargetCalls();
   #running = 0;
   #brake: Brake = OPEN;
@@ -116,7 +124,7 @@ export class Dispatcher {
 
   /** The grace has passed: what runs is left to the queue's visibility, though it may succeed after all. */
   abandon(nowMs: number): void {
-    this.#abandoned.abort();
+    for (const { abort } of this.#open) abort.abort();
     for (const { state, id, records, startedAtMs } of this.#hands.abandon()) {
       if (state === 'running') {
         this.#running--;
@@ -182,14 +190,17 @@ export class Dispatcher {
     const oldestAgeMs = Math.max(0, clock.now() - oldestMs);
     emit({ kind: 'invoked', batch: id, records: records.length, bytes, attempt, oldestAgeMs });
     this.#calls.began(target);
+    const open: OpenCall = { ...unlinked(), abort: new AbortController() };
+    this.#open.add(open);
     let outcome: Outcome;
     try {
       const event = source.envelope(records);
-      outcome = await target.invoke({ id, event, records, attempt }, this.#abandoned.signal);
+      outcome = await target.invoke({ id, event, records, attempt }, open.abort.signal);
     } catch (error) {
       // A port that breaks its promise must cost no message: nothing is known of the call, so nothing is deleted.
       outcome = { kind: 'unreachable', reason: 'TargetUnreachable', message: messageOf(error) };
     }
+    this.#open.delete(open);
     this.#calls.ended(target);
     // Abandoned meanwhile: its end was told, and its messages are the queue's.
     if (delivery.state !== 'running') return;

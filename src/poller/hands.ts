@@ -5,6 +5,7 @@
  * budget. For FIFO queues it guarantees that what goes back takes the later records of its group with it. It neither
  * receives nor invokes.
  */
+import { LinkedList } from '../lib/linked-list.ts';
 import { Batcher, type Batch } from './batcher.ts';
 import { bytesOf, insertByAge, keepOnly, newDelivery, type Delivery } from './delivery.ts';
 import type { LetGoReason } from './events.ts';
@@ -19,7 +20,7 @@ export class Hands {
   readonly #extender: Extender;
   readonly #unreserve: (bytes: number) => void;
   readonly #batcher: Batcher<QueueRecord>;
-  readonly #deliveries = new Set<Delivery>();
+  readonly #deliveries = new LinkedList<Delivery>();
   readonly #waiting: Delivery[] = [];
   #open: Delivery | undefined;
   #seq = 0;
@@ -269,7 +270,6 @@ export class Hands {
   /** Ends all that is left and returns it. */
   abandon(): readonly Delivery[] {
     const all = [...this.#deliveries].map((delivery) => ({ ...delivery }));
-    // A Set may lose the present element while it is walked.
     for (const delivery of this.#deliveries) this.end(delivery);
     return all;
   }

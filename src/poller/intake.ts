@@ -5,11 +5,12 @@
  * One receive when idle; one more after each that came back full; back to one after an empty one.
  */
 import { backoffMs } from '../lib/backoff.ts';
+import { LinkedList, type Linked } from '../lib/linked-list.ts';
 import type { Random } from '../lib/random.ts';
 import { sourceDelayMs, UNMATCHED_POLICY } from './retry.ts';
 
 /** A receive that is under way. */
-export interface Receive {
+export interface Receive extends Linked<Receive> {
   readonly max: number;
   /** Delivery slots that its answer will need. */
   readonly slots: number;
@@ -29,7 +30,7 @@ export interface Room {
 
 export class Intake {
   readonly #random: Random;
-  readonly #receives = new Set<Receive>();
+  readonly #receives = new LinkedList<Receive>();
   #wanted = 1;
   #failures = 0;
   #unmatched = 0;
@@ -37,6 +38,7 @@ export class Intake {
   /** The largest record of late, forgotten slowly. */
   #recordBytes = 0;
   #draining = false;
+  #backlogged = false;
 
   constructor(random: Random) {
     this.#random = random;
@@ -44,6 +46,11 @@ export class Intake {
 
   get size(): number {
     return this.#receives.size;
+  }
+
+  /** Whether the last receive came back full, so that there is probably more. */
+  get backlogged(): boolean {
+    return this.#backlogged;
   }
 
   /** No receive may start before this time. */
@@ -91,6 +98,7 @@ export class Intake {
     this.#receives.delete(receive);
     this.#failures = 0;
     this.#draining = records > 0;
+    this.#backlogged = records >= receive.max;
     this.#recordBytes = Math.max(largestBytes, this.#recordBytes * 0.9);
     if (records === 0) this.#wanted = 1;
     else if (records >= receive.max) this.#wanted = Math.min(this.#wanted + 1, this.#receives.size + 2);
@@ -112,6 +120,7 @@ export class Intake {
     if (receive !== undefined) this.#receives.delete(receive);
     this.#wanted = 1;
     this.#draining = false;
+    this.#backlogged = false;
     const delayMs = sourceDelayMs(error, ++this.#failures, this.#random);
     this.#waitUntilMs = Math.max(this.#waitUntilMs, nowMs + delayMs);
     return delayMs;

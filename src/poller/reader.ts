@@ -4,6 +4,7 @@
  * A receive starts only if a delivery slot and bytes are free for what it may bring. The budget is exceeded at most by
  * one answer for each receive under way: an idle long poll reserves nothing, a draining one an estimate.
  */
+import { unlinked } from '../lib/linked-list.ts';
 import type { Calls } from './calls.ts';
 import type { Dispatcher } from './dispatcher.ts';
 import type { Hands } from './hands.ts';
@@ -16,6 +17,11 @@ import * as visibility from './visibility.ts';
 const WAIT_SECONDS = 20;
 /** Beyond its long poll a receive may take this long to answer; then it counts as hung. */
 const SLACK_MS = 10_000;
+/**
+ * How long a receive waits for more room while there is a backlog and calls are under way. Small batches end one by one;
+ * a receive for each slot that becomes free would make ten times as many calls of the source, which are paid for.
+ */
+const GATHER_MS = 5;
 /** One mapping takes at most this share of the byte budget, so that what it holds cannot stop all others. */
 const BUDGET_SHARE = 0.5;
 
@@ -33,6 +39,8 @@ export class Reader {
   readonly #deps: ReaderDeps;
   readonly #intake: Intake;
   #opened = false;
+  /** Since when there is some room, but not for a whole receive. */
+  #shortSinceMs: number | undefined;
   #reservedBytes = 0;
   #budgetWait: AbortController | undefined;
   #granted: number | undefined;
@@ -71,14 +79,31 @@ export class Reader {
       const room = { slots, batchSize, merging: windowMs > 0, open: this.#deps.hands.gathered };
       const most = this.#intake.room(room, this.#loop.source.limits.receiveMax);
       const max = this.#intake.fitting(most, this.#deps.budget.limit * BUDGET_SHARE);
-      if (most <= 0 || !this.#reserve(this.#intake.expectedBytes(max))) return;
+      if (most <= 0 || this.#gathersRoom(most, nowMs)) return;
+      if (!this.#reserve(this.#intake.expectedBytes(max))) return;
+      this.#shortSinceMs = undefined;
       const reservedBytes = this.#granted ?? 0;
       this.#granted = undefined;
       this.#reservedBytes += reservedBytes;
-      const receive = { max, slots: Math.ceil(max / batchSize), reservedBytes, startedAtMs: nowMs };
+      const slotsTaken = Math.ceil(max / batchSize);
+      const receive: Receive = { ...unlinked(), max, slots: slotsTaken, reservedBytes, startedAtMs: nowMs };
       this.#intake.started(receive);
       this.#loop.run(() => this.#receive(receive, facts));
     }
+  }
+
+  /** Whether room for more records may come in a moment. */
+  #gathersRoom(records: number, nowMs: number): boolean {
+    const { source, effective, alarm } = this.#loop;
+    const { dispatcher } = this.#deps;
+    const whole = Math.min(source.limits.receiveMax, dispatcher.limit * effective.batchSize);
+    const mayCome = dispatcher.running > 0 && !dispatcher.braked && effective.windowMs === 0;
+    if (records >= whole || !mayCome || !this.#intake.backlogged) return false;
+    this.#shortSinceMs ??= nowMs;
+    const untilMs = this.#shortSinceMs + GATHER_MS;
+    if (untilMs <= nowMs) return false;
+    alarm.by(untilMs);
+    return true;
   }
 
   /** A grant of the budget that could not be used at once goes back: others wait for it. */

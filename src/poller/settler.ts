@@ -1,6 +1,6 @@
 /**
- * Deletes what was delivered. Deliveries that end while the allowed calls are under way are deleted together by the
- * next one, so that small batches still fill delete calls. What could not be deleted is tried again with back-off
+ * Deletes what was delivered. Deliveries whose records do not fill a call wait for the end of one that is under way,
+ * and are deleted together, so that small batches still fill delete calls, which are paid for. What could not be deleted is tried again with back-off
  * while the messages are still invisible; then it is reported, and the messages come again.
  *
  * It deletes only what it is given; that the target succeeded first is the caller's duty.
@@ -14,15 +14,19 @@ import type { Loop } from './loop.ts';
 import type { QueueRecord, Unsettled } from './ports.ts';
 import { SETTLE_POLICY } from './retry.ts';
 
-/** Delete calls under way at once; beyond it deletions are gathered. */
-const CALLS_AT_ONCE = 4;
+/** Deletions under way at once; beyond it they are gathered. */
+const CALLS_AT_ONCE = 16;
+/** Records that fill a call. */
+const WHOLE_CALL = 10;
 const TIMEOUT_MS = 30_000;
 const NONE: readonly QueueRecord[] = [];
+const ALL_SETTLED: ReadonlyMap<QueueRecord, Unsettled<QueueRecord>> = new Map();
 
 export class Settler {
   readonly #loop: Loop;
   readonly #hands: Hands;
   #pending: Delivery[] = [];
+  #pendingRecords = 0;
   #calls = 0;
 
   constructor(loop: Loop, hands: Hands) {
@@ -52,15 +56,32 @@ export class Settler {
   #queue(delivery: Delivery): void {
     delivery.settleAtMs = Infinity;
     this.#pending.push(delivery);
+    this.#pendingRecords += delivery.records.length;
     this.#send();
   }
 
   #send(): void {
-    if (this.#calls >= CALLS_AT_ONCE || this.#pending.length === 0) return;
-    const deliveries = this.#pending;
+    while (this.#calls < CALLS_AT_ONCE && this.#pending.length > 0) {
+      if (this.#calls > 0 && this.#pendingRecords < WHOLE_CALL) return;
+      const deliveries = this.#take();
+      this.#calls++;
+      this.#loop.run(() => this.#call(deliveries));
+    }
+  }
+
+  /** The first of those that wait whose records fill calls, or all of them. */
+  #take(): readonly Delivery[] {
+    let records = 0;
+    for (const [at, delivery] of this.#pending.entries()) {
+      records += delivery.records.length;
+      if (records % WHOLE_CALL > 0) continue;
+      this.#pendingRecords -= records;
+      return this.#pending.splice(0, at + 1);
+    }
+    const all = this.#pending;
     this.#pending = [];
-    this.#calls++;
-    this.#loop.run(() => this.#call(deliveries));
+    this.#pendingRecords = 0;
+    return all;
   }
 
   async #call(deliveries: readonly Delivery[]): Promise<void> {
@@ -78,12 +99,13 @@ export class Settler {
       emit({ kind: 'settle-failed', records: records.length, reason: code, message: messageOf(error) });
     }
     this.#calls--;
-    const unsettled = new Map<QueueRecord, Unsettled<QueueRecord>>();
-    for (const item of remaining) unsettled.set(item.record, item);
+    const unsettled =
+      remaining.length === 0 ? ALL_SETTLED : new Map(remaining.map((item) => [item.record, item]));
     let deleted = 0;
     for (const delivery of deliveries) {
       if (!delivery.unmatched) deleted += delivery.records.length;
-      for (const record of delivery.records) if (!delivery.unmatched && unsettled.has(record)) deleted--;
+      if (unsettled.size === 0 || delivery.unmatched) continue;
+      for (const record of delivery.records) if (unsettled.has(record)) deleted--;
     }
     if (deleted > 0) emit({ kind: 'deleted', records: deleted });
     for (const delivery of deliveries) this.#judge(delivery, unsettled);
@@ -121,8 +143,7 @@ export class Settler {
     this.#hands.end(delivery);
     // What comes again must not be overtaken by its own group.
     if (!delivery.unmatched) this.#hands.holdBehind(delivery, remaining);
-    // A Set that is often added to and deleted from leaves old tables behind, each of which keeps what it held until
-    // a full collection; with its records, one in ten deliveries would outlive the rest by seconds.
+    // What still knows the delivery must not keep its records.
     delivery.records = NONE;
     this.#loop.pump();
   }

@@ -13,15 +13,19 @@ export class TargetCalls {
 
   ended(target: Target): void {
     const calls = this.#calls.get(target);
-    if (calls === undefined || --calls.count > 0) return;
+    // One whose end is not awaited stays known: it will have the next call too.
+    if (calls === undefined || --calls.count > 0 || calls.idle === undefined) return;
     this.#calls.delete(target);
-    calls.idle?.resolve();
+    calls.idle.resolve();
   }
 
-  /** Resolves when no call of the target is under way. */
+  /** Resolves when no call of the target is under way; to be asked when it has its last calls. */
   idle(target: Target): Promise<void> {
     const calls = this.#calls.get(target);
-    if (calls === undefined) return Promise.resolve();
+    if (calls === undefined || calls.count === 0) {
+      this.#calls.delete(target);
+      return Promise.resolve();
+    }
     calls.idle ??= deferred();
     return calls.idle.promise;
   }

@@ -11,7 +11,9 @@
  * It does not retry answers, judge partial responses or brake: that is the engine's.
  */
 import type { Clock } from '../lib/clock.ts';
+import { DeadlineWatch } from '../lib/deadline-watch.ts';
 import { messageOf } from '../lib/errors.ts';
+import { LinkedList, unlinked, type Linked } from '../lib/linked-list.ts';
 import type { Random } from '../lib/random.ts';
 import type { Invocation, Outcome, Target } from '../poller/ports.ts';
 import type { Resolver } from './address-policy.ts';
@@ -21,7 +23,7 @@ import { brokenOutcome, failed, needsBody, outcomeOf } from './http/answer.ts';
 import { dial, type DialTls } from './http/dial.ts';
 import { chooseEndpoint, EndpointPool, passOverMs } from './http/endpoint-pool.ts';
 import { EndpointPools, keyOf } from './http/endpoint-pools.ts';
-import { exchange, type CallRequest, type Exchange } from './http/exchange.ts';
+import { exchange, type CallDeadlines, type CallRequest, type Exchange } from './http/exchange.ts';
 import { formats, type Format } from './http/format.ts';
 import { callHeaders, checkFixedHeaders } from './http/headers.ts';
 import { Occupancy } from './http/occupancy.ts';
@@ -53,6 +55,11 @@ export function createHttpTarget(config: HttpTargetConfig, deps: HttpTargetDeps)
   return new HttpTarget(config, deps);
 }
 
+interface OpenCall extends Linked<OpenCall> {
+  readonly abort: AbortController;
+  outcome: Promise<Outcome> | undefined;
+}
+
 export class HttpTarget implements Target {
   readonly type = 'http';
   readonly timeoutMs: number;
@@ -63,7 +70,9 @@ export class HttpTarget implements Target {
   #headers: Readonly<Record<string, string>>;
   #tls: DialTls | undefined;
   readonly #pools: EndpointPools;
-  readonly #calls = new Map<AbortController, Promise<Outcome>>();
+  readonly #calls = new LinkedList<OpenCall>();
+  readonly #deadlines: CallDeadlines;
+  readonly #ended = new AbortController();
   #turn: number;
   #isClosed = false;
 
@@ -71,6 +80,7 @@ export class HttpTarget implements Target {
     this.#config = config;
     this.#deps = deps;
     this.#format = formats[config.format ?? 'Lambda'];
+    this.#deadlines = new DeadlineWatch(deps.clock, config.timeoutMs, this.#ended.signal);
     this.#pools = new EndpointPools(deps.random);
     this.#occupancy = deps.occupancy ?? new Occupancy();
     this.timeoutMs = config.timeoutMs + connectBudgetMs;
@@ -92,17 +102,16 @@ export class HttpTarget implements Target {
 
   async invoke(invocation: Invocation, signal: AbortSignal): Promise<Outcome> {
     if (this.#isClosed || signal.aborted) return interrupted;
-    const own = new AbortController();
-    const onAbort = (): void => own.abort();
+    const own: OpenCall = { ...unlinked(), abort: new AbortController(), outcome: undefined };
+    const onAbort = (): void => own.abort.abort();
     signal.addEventListener('abort', onAbort, { once: true });
-    const call = this.#invoke(invocation, own.signal).catch((error: unknown): Outcome => ({
-      kind: 'unreachable',
-      reason: 'TargetUnreachable',
-      message: `The call could not be made: ${messageOf(error)}`,
-    }));
-    this.#calls.set(own, call);
+    this.#calls.add(own);
+    own.outcome = this.#invoke(invocation, own.abort.signal);
     try {
-      return await call;
+      return await own.outcome;
+    } catch (error) {
+      const message = `The call could not be made: ${messageOf(error)}`;
+      return { kind: 'unreachable', reason: 'TargetUnreachable', message };
     } finally {
       this.#calls.delete(own);
       signal.removeEventListener('abort', onAbort);
@@ -124,9 +133,12 @@ export class HttpTarget implements Target {
   async close(): Promise<void> {
     this.#isClosed = true;
     this.#deps.endpoints.close();
-    for (const call of this.#calls.keys()) call.abort();
-    await Promise.all(this.#calls.values());
+    const calls = [...this.#calls];
+    for (const { abort } of calls) abort.abort();
+    await Promise.allSettled(calls.flatMap(({ outcome }) => outcome ?? []));
     await this.#pools.destroy();
+    this.#ended.abort('closed');
+    await this.#deadlines.ended;
   }
 
   /** Connections that are open now, for tests and figures. */
@@ -245,7 +257,7 @@ export class HttpTarget implements Target {
     const onGivenUp = (): void => {
       isHeardOut = true;
     };
-    const hearing = isAlone ? { maxMs: hearingMaxMs, onGivenUp, onEnd: end } : undefined;
+    const hearing = isAlone ? { clock, maxMs: hearingMaxMs, onGivenUp, onEnd: end } : undefined;
     pool.outstanding++;
     try {
       for (;;) {
@@ -256,8 +268,7 @@ export class HttpTarget implements Target {
           connection = pool.adopt(this.#config.origin, dialled.socket, clock.monotonic());
         }
         const isFirst = !connection.reused;
-        const { timeoutMs } = this.#config;
-        const ended = await exchange(clock, connection, request, timeoutMs, signal, hearing);
+        const ended = await exchange(this.#deadlines, connection, request, signal, hearing);
         if (!isHeardOut) pool.release(connection, clock.monotonic());
         if (ended.kind !== 'unsent') {
           pool.passedOverUntilMs = Number.NEGATIVE_INFINITY;

@@ -141,6 +141,7 @@ describe('one invocation at a time', () => {
     expect(sink.maxInFlight).toBe(1);
     // Of the one that was heard out nothing is left.
     await eventually(() => opened.target.connections === 1);
+    await opened.target.close();
     expect(clock.sleepers).toBe(0);
   });
 

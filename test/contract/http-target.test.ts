@@ -842,6 +842,9 @@ describe('the end', () => {
     for (let call = 0; call < 200; call++) await opened.call(stop.signal);
     expect(sink.requests).toHaveLength(200);
     await eventually(() => opened.target.connections <= 1);
+    // One for the time-outs of all calls, until the target is closed.
+    expect(opened.clock.sleepers).toBe(1);
+    await opened.target.close();
     expect(opened.clock.sleepers).toBe(0);
   });
 });

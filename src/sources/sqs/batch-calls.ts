@@ -11,6 +11,9 @@ const entriesMax = 10;
 /** Calls under way at once for one settle: enough to hide latency, few enough not to starve the others. */
 const callsAtOnce = 8;
 
+/** Names of the entries of one call. */
+const entryIds = Array.from({ length: entriesMax }, (_, index) => String(index));
+
 const throttleCodes = /Throttl|TooManyRequests|SlowDown|RequestLimitExceeded|OverLimit/i;
 
 /** Sends `records` through `call` and resolves with those that were not carried out. */
@@ -60,12 +63,14 @@ async function inOne(
   if (records.length === 0) return [];
   let result: BatchResult;
   try {
-    result = await call(records.map(({ receipt }, index) => ({ id: String(index), receipt })));
+    result = await call(
+      records.map(({ receipt }, index) => ({ id: entryIds[index] ?? String(index), receipt })),
+    );
   } catch (error) {
     throw classify(error);
   }
   const { done, failed } = result;
-  if (failed.length === 0 && done.length === records.length && done.every((id, at) => id === String(at)))
+  if (failed.length === 0 && done.length === records.length && done.every((id, at) => id === entryIds[at]))
     return [];
   return leftOver(
     records.map((record) => [record]),
@@ -74,8 +79,12 @@ async function inOne(
   );
 }
 
+/** Of at most ten: each with each, since a Set would hash every receipt whole, and their first characters differ. */
 function areDistinct(records: readonly QueueRecord[]): boolean {
-  return new Set(records.map(({ receipt }) => receipt)).size === records.length;
+  for (let at = 1; at < records.length; at++)
+    for (let other = 0; other < at; other++)
+      if (records[at]?.receipt === records[other]?.receipt) return false;
+  return true;
 }
 
 function leftOver(

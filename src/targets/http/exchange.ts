@@ -7,6 +7,7 @@
  */
 import type { Dispatcher } from 'undici';
 import type { Clock } from '../../lib/clock.ts';
+import type { DeadlineWatch, Watched } from '../../lib/deadline-watch.ts';
 import { BodyBuffer, maxAnswerBytes, maxDroppedBytes, readHead, type AnswerHead } from './answer.ts';
 import type { Connection } from './connection.ts';
 
@@ -21,6 +22,7 @@ export interface CallRequest {
 
 /** What becomes of a call that is not waited for any longer: it is heard out for at most `maxMs` instead of cut. */
 export interface HearingOut {
+  readonly clock: Clock;
   readonly maxMs: number;
   /** Called when its time-out has come before its end. */
   readonly onGivenUp: () => void;
@@ -45,23 +47,14 @@ export type Exchange =
  * With `hearing`, a call that timed out goes on in the background; its connection is closed when it ends.
  */
 export async function exchange(
-  clock: Clock,
+  deadlines: CallDeadlines,
   connection: Connection,
   request: CallRequest,
-  timeoutMs: number,
   signal: AbortSignal,
   hearing?: HearingOut,
 ): Promise<Exchange> {
-  const call = new Call(connection, request.needsBody);
-  const done = new AbortController();
+  const call = new Call(connection, request.needsBody, deadlines, hearing !== undefined);
   const onAbort = (): void => call.end({ kind: 'aborted' });
-  let timer: Promise<void> | undefined;
-  call.onSent = () => {
-    timer = clock.sleep(timeoutMs, done.signal).then(() => {
-      if (hearing === undefined || done.signal.aborted) call.end({ kind: 'timed-out', head: call.head });
-      else call.giveUp({ kind: 'timed-out', head: call.head });
-    });
-  };
   if (signal.aborted) onAbort();
   else {
     signal.addEventListener('abort', onAbort, { once: true });
@@ -73,13 +66,11 @@ export async function exchange(
   }
   const result = await call.result;
   signal.removeEventListener('abort', onAbort);
-  // A reason of our own: the default one is an exception with a stack, for nobody.
-  done.abort('answered');
-  await timer;
+  deadlines.delete(call);
   connection.reused = true;
   if (hearing !== undefined && call.isGivenUp) {
     hearing.onGivenUp();
-    void hearOut(clock, connection, call, hearing);
+    void hearOut(connection, call, hearing);
     return result;
   }
   // Nothing may go out on it again; a request that still waits in it is cancelled before its first byte.
@@ -88,10 +79,9 @@ export async function exchange(
 }
 
 async function hearOut(
-  clock: Clock,
   connection: Connection,
   call: Call,
-  { maxMs, onEnd }: HearingOut,
+  { clock, maxMs, onEnd }: HearingOut,
 ): Promise<void> {
   const over = new AbortController();
   const limit = clock.sleep(maxMs, over.signal);
@@ -102,12 +92,18 @@ async function hearOut(
   onEnd();
 }
 
+/** The time-outs of the calls of one target. */
+export type CallDeadlines = DeadlineWatch<Call>;
+
 /** undici's handler of one request. The first end counts; what comes later finds nobody. */
-class Call implements Dispatcher.DispatchHandler {
+class Call implements Dispatcher.DispatchHandler, Watched<Call> {
+  before: Call | undefined;
+  behind: Call | undefined;
+  list: object | undefined;
+  deadlineMs = 0;
   head: AnswerHead | undefined;
   /** The answer was cut off by us, so its connection cannot be used again. */
   isCut = false;
-  onSent: () => void = () => undefined;
   /** Its result is out, and it goes on to its end. */
   isGivenUp = false;
   readonly result: Promise<Exchange>;
@@ -117,18 +113,32 @@ class Call implements Dispatcher.DispatchHandler {
   readonly #needsBody: (head: AnswerHead) => boolean;
   readonly #body = new BodyBuffer();
   readonly #settle: (result: Exchange) => void;
+  readonly #deadlines: CallDeadlines;
+  readonly #isHeardOut: boolean;
   #over: (() => void) | undefined;
   #ended = false;
   #sent = false;
   #received = 0;
   #controller: Dispatcher.DispatchController | undefined;
 
-  constructor(connection: Connection, needsBody: (head: AnswerHead) => boolean) {
+  constructor(
+    connection: Connection,
+    needsBody: (head: AnswerHead) => boolean,
+    deadlines: CallDeadlines,
+    isHeardOut: boolean,
+  ) {
     this.#connection = connection;
     this.#needsBody = needsBody;
+    this.#deadlines = deadlines;
+    this.#isHeardOut = isHeardOut;
     const { promise, resolve } = Promise.withResolvers<Exchange>();
     this.result = promise;
     this.#settle = resolve;
+  }
+
+  expire(): void {
+    if (this.#isHeardOut) this.giveUp({ kind: 'timed-out', head: this.head });
+    else this.end({ kind: 'timed-out', head: this.head });
   }
 
   /** Gives the result without ending the request. */
@@ -166,7 +176,7 @@ class Call implements Dispatcher.DispatchHandler {
       return;
     }
     this.#sent = true;
-    this.onSent();
+    this.#deadlines.add(this);
   }
 
   onResponseStart(

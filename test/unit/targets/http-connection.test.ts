@@ -5,6 +5,7 @@ import { MutableEndpoints, urlEndpoint } from '../../../src/targets/http-endpoin
 import { BodyBuffer, brokenOutcome, needsBody } from '../../../src/targets/http/answer.ts';
 import { Connection } from '../../../src/targets/http/connection.ts';
 import { chooseEndpoint, EndpointPool } from '../../../src/targets/http/endpoint-pool.ts';
+import { DeadlineWatch } from '../../../src/lib/deadline-watch.ts';
 import { exchange } from '../../../src/targets/http/exchange.ts';
 import { VirtualClock } from '../../support/virtual-clock.ts';
 
@@ -26,7 +27,8 @@ function aSocket(onWrite: (socket: Duplex) => void): Duplex {
 const request = { path: '/', headers: [], body: Buffer.from('{}'), needsBody };
 const send = (socket: Duplex) => {
   const connection = new Connection('http://orders.shop.svc', socket as Socket, 60_000, () => undefined);
-  return exchange(new VirtualClock(), connection, request, 1000, new AbortController().signal);
+  const { signal } = new AbortController();
+  return exchange(new DeadlineWatch(new VirtualClock(), 1000, signal), connection, request, signal);
 };
 
 describe('how far a call came', () => {
@@ -75,7 +77,9 @@ describe('how far a call came', () => {
       hasWritten = true;
     });
     const connection = new Connection('http://orders.shop.svc', socket as Socket, 60_000, () => undefined);
-    const result = await exchange(new VirtualClock(), connection, request, 1000, AbortSignal.abort());
+    const signal = AbortSignal.abort();
+    const deadlines = new DeadlineWatch<never>(new VirtualClock(), 1000, signal);
+    const result = await exchange(deadlines, connection, request, signal);
     expect(result).toEqual({ kind: 'aborted' });
     expect(hasWritten).toBe(false);
     expect(socket.destroyed).toBe(true);
