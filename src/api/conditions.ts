@@ -174,8 +174,16 @@ export const reasons = {
     fix: 'Create it, or correct `functionName`.',
   },
   Conflict: {
-    description: 'AWS already has a mapping of this source and function.',
-    fix: 'Delete it, or set `adoptionPolicy: IfExists`.',
+    description: 'AWS already has a mapping of this source and function, and no tags say whose it is.',
+    fix: 'Take it over with `adoptionPolicy: IfExists` or the annotation that the message names, or delete it.',
+  },
+  AmbiguousMapping: {
+    description: 'AWS has several mappings of this source and function.',
+    fix: 'Name one of those in the message by the annotation `sluice.dev/adopt-uuid`.',
+  },
+  MappingNotFound: {
+    description: 'The AWS mapping that is to be looked at or taken over does not exist.',
+    fix: 'Correct source, function or the annotation; in policy Observe Sluice creates none.',
   },
   ForeignOwner: {
     description: 'The AWS mapping belongs to another owner, by its tags.',
@@ -346,6 +354,7 @@ export const reasons = {
     fix: nothing,
   },
   Created: { description: 'The AWS mapping was created.', fix: nothing },
+  Adopted: { description: 'A mapping that AWS had already was taken over.', fix: nothing },
   Updated: { description: 'The AWS mapping was updated.', fix: nothing },
   Deleted: { description: 'The AWS mapping is gone.', fix: nothing },
   Retained: {

@@ -37,9 +37,9 @@ export function supported(spec: EventSourceMappingSpec): readonly Unsupported[] 
 
   if (spec.aws?.serviceAccountName !== undefined)
     no('aws.serviceAccountName', "a tenant's own ServiceAccount");
-  // In either mode: who asks for Observe must not get deliveries or writes.
-  if (spec.managementPolicy === 'Observe') no('managementPolicy', '`Observe`');
   if (spec.mode === 'Poller') {
+    // Who asks for Observe must not get deliveries.
+    if (spec.managementPolicy === 'Observe') no('managementPolicy', '`Observe` in Poller mode');
     const source = classifySource(spec);
     if (!built.has(source)) {
       no(
@@ -52,7 +52,6 @@ export function supported(spec: EventSourceMappingSpec): readonly Unsupported[] 
     if (spec.poller?.rateLimit !== undefined) no('poller.rateLimit', 'a rate limit');
   } else {
     if (spec.handoverTo !== undefined) no('handoverTo', 'the move of a mapping to Managed mode');
-    if (spec.adoptionPolicy === 'IfExists') no('adoptionPolicy', '`IfExists`');
     if (spec.replacementPolicy === 'Recreate') no('replacementPolicy', '`Recreate`');
   }
   return found;

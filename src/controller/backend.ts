@@ -52,12 +52,18 @@ export interface Facts {
 
 /** What is there. */
 export type Observation =
-  /** Nothing that is ours. */
+  /** Nothing that is ours; with the policy Observe, nothing at all. */
   | { readonly kind: 'missing' }
   /** As desired. */
   | { readonly kind: 'current'; readonly facts: Facts }
   /** Ours, settled, and not as desired. */
-  | { readonly kind: 'drifted'; readonly facts: Facts; readonly differences: readonly Difference[] }
+  | {
+      readonly kind: 'drifted';
+      readonly facts: Facts;
+      readonly differences: readonly Difference[];
+      /** False for one that was adopted and never changed since: only `update` may touch it. */
+      readonly claimed: boolean;
+    }
   /** On its way; nothing can be done but look again. */
   | {
       readonly kind: 'changing';
@@ -97,11 +103,17 @@ export interface ExternalBackend extends Backend {
   update(subject: Subject, differences: readonly Difference[], signal: AbortSignal): Promise<Facts>;
   /**
    * One step towards letting go. `gone` when nothing of ours is left but what the policy leaves; `changing` when it
-   * must be called again. Needs no valid spec, since a mapping must be deletable in any state.
+   * must be called again. Needs no valid spec, since a mapping must be deletable in any state. Whether the mapping was
+   * adopted is seen at AWS, too, so the policy is asked for when it is known.
    */
-  release(subject: Omit<Subject, 'pool'>, policy: ReleasePolicy, signal: AbortSignal): Promise<Release>;
+  release(
+    subject: Omit<Subject, 'pool'>,
+    policyFor: (adopted: boolean) => ReleasePolicy,
+    signal: AbortSignal,
+  ): Promise<Release>;
 }
 
 export type Release =
-  | { readonly kind: 'gone'; readonly uuid: string | undefined }
+  /** `uuid` is that of the mapping that was let go, undefined where there was none. */
+  | { readonly kind: 'gone'; readonly uuid: string | undefined; readonly policy: ReleasePolicy }
   | { readonly kind: 'changing'; readonly message: string };

@@ -2,7 +2,7 @@
 import type { ExternalBackend, Backend, Observation, Subject } from './backend.ts';
 import { failureOf, nextOf, refOf, type Next, type ReconcilerDeps } from './pass.ts';
 import { paths, plan, type Action } from './plan.ts';
-import type { Situation } from './drafts.ts';
+import { differsIn, earlier, type Situation } from './drafts.ts';
 
 /**
  * Failures in a row after which what could not be looked at counts as not in force. Until then `Ready` stays, or
@@ -27,8 +27,10 @@ export async function converge(
   let observation: Observation | undefined;
   try {
     observation = await backend.observe(subject, signal);
-    const action = plan(observation);
-    const situation = await act(deps, backend, subject, observation, action, signal);
+    const action = plan(observation, subject.effective.values.managementPolicy);
+    const situation = isTakenOver(subject, observation)
+      ? takenOver(deps, subject, observation)
+      : await act(deps, backend, subject, observation, action, signal);
     const briefMs = observation.kind === 'changing' ? observation.briefMs : undefined;
     return {
       situation,
@@ -61,7 +63,10 @@ async function act(
   action: Action,
   signal: AbortSignal,
 ): Promise<Situation> {
-  if (action.kind === 'none') return situationOf(observation);
+  if (action.kind === 'none') {
+    const isObserved = subject.effective.values.managementPolicy === 'Observe' && 'create' in backend;
+    return isObserved ? observed(deps, subject, observation) : situationOf(observation);
+  }
   if (action.kind === 'refuse') return refused(observation, action);
   // Only what is kept outside the cluster can be missing or drifted.
   if (!('create' in backend)) return situationOf(observation);
@@ -92,6 +97,43 @@ async function act(
       return { kind: 'progressing', facts, message, ...(foreign ? { differences } : {}) };
     }
   }
+}
+
+/** Whether this look is the first at a mapping that the object adopts. */
+function isTakenOver({ mapping, effective }: Subject, observation: Observation): boolean {
+  const found = 'facts' in observation ? observation.facts?.mapping : undefined;
+  return (
+    effective.values.managementPolicy === 'Full' &&
+    found?.adopted === true &&
+    (found.uuid !== mapping.status?.mapping?.uuid || mapping.status?.mapping?.adopted !== true)
+  );
+}
+
+/** Adoption changes nothing: what differs is told, and brought in step by the next pass. */
+function takenOver(deps: ReconcilerDeps, subject: Subject, observation: Observation): Situation {
+  const mapping = refOf(subject.mapping);
+  const uuid = 'facts' in observation ? observation.facts?.mapping?.uuid : undefined;
+  const detail = `Adopted the AWS mapping ${uuid ?? ''}, and changed nothing`;
+  deps.emit({ kind: 'acted', mapping, action: 'adopted', uuid, detail });
+  if (observation.kind !== 'drifted') return situationOf(observation);
+  const { facts, differences } = observation;
+  deps.emit({ kind: 'drift-found', mapping, paths: differences.map(({ path }) => path) });
+  return { kind: 'progressing', facts, differences, message: `Not as desired yet: ${paths(differences)}` };
+}
+
+/** What is only looked at, told once for each set of fields that differ. */
+function observed(deps: ReconcilerDeps, { mapping }: Subject, observation: Observation): Situation {
+  if (observation.kind === 'missing') return { kind: 'observed', differences: [] };
+  if (observation.kind !== 'drifted') return situationOf(observation);
+  const { facts, differences } = observation;
+  const told = earlier(mapping, 'Drifted');
+  if (told?.status !== 'True' || told.message !== differsIn(differences))
+    deps.emit({
+      kind: 'drift-found',
+      mapping: refOf(mapping),
+      paths: differences.map(({ path }) => path),
+    });
+  return { kind: 'observed', facts, differences };
 }
 
 function refused(observation: Observation, action: Extract<Action, { kind: 'refuse' }>): Situation {

@@ -41,6 +41,12 @@ export type Situation =
       readonly facts?: Facts;
       readonly differences?: readonly Difference[];
     }
+  /** Only looked at, and not as desired; without facts there is nothing. */
+  | {
+      readonly kind: 'observed';
+      readonly facts?: Facts;
+      readonly differences: readonly Difference[];
+    }
   /** The AWS mapping is being let go before the object may go; `reason` is that of a failure, or `Deleting`. */
   | { readonly kind: 'deleting'; readonly reason: Reason; readonly message: string }
   /** The AWS mapping is being let go before the cluster takes over. */
@@ -98,6 +104,13 @@ function lifeDrafts(mapping: EventSourceMapping, situation: Situation): Drafts {
         Ready: draft('False', situation.reason, situation.message),
         Stalled: draft('True', situation.reason, situation.message),
       };
+    case 'observed':
+      return {
+        Ready:
+          situation.facts === undefined
+            ? draft('False', 'MappingNotFound', absent)
+            : draft('False', 'DifferenceFound', differsIn(situation.differences)),
+      };
     case 'deleting':
       return {
         Ready: draft('False', 'Deleting', situation.message),
@@ -142,13 +155,21 @@ function driftDraft(mapping: EventSourceMapping, situation: Situation): Drafts {
   if (situation.kind === 'settled') {
     return { Drifted: { status: 'False', reason: 'InSync', message: 'The AWS mapping is as desired' } };
   }
+  if (situation.kind === 'observed' && situation.facts === undefined)
+    return { Drifted: { status: 'True', reason: 'MappingNotFound', message: absent } };
   const differences = 'differences' in situation ? situation.differences : undefined;
   if (differences !== undefined && differences.length > 0) {
-    const message = `The AWS mapping differs in ${paths(differences)}`;
-    return { Drifted: { status: 'True', reason: 'DifferenceFound', message } };
+    return { Drifted: { status: 'True', reason: 'DifferenceFound', message: differsIn(differences) } };
   }
   const kept = earlier(mapping, 'Drifted');
   return kept === undefined ? {} : { Drifted: kept };
+}
+
+const absent = 'AWS has no mapping of this source and function';
+
+/** How a condition tells of differences. */
+export function differsIn(differences: readonly Difference[]): string {
+  return `The AWS mapping differs in ${paths(differences)}`;
 }
 
 /** What the stored condition says. */

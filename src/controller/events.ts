@@ -62,7 +62,14 @@ export type ReconcilerEvent = { readonly mapping: MappingRef } &
     | { readonly kind: 'forgotten' }
   );
 
-export type ActionDone = 'created' | 'updated' | 'deleted' | 'retained' | 'disabled' | 'force-finalized';
+export type ActionDone =
+  | 'created'
+  | 'adopted'
+  | 'updated'
+  | 'deleted'
+  | 'retained'
+  | 'disabled'
+  | 'force-finalized';
 
 /** A condition without its times. */
 export interface ConditionView {
@@ -86,6 +93,7 @@ export interface KubernetesEvent {
 /** The documented list of Events: when each comes, and its type. Reasons are those of the one table. */
 export const kubernetesEvents = {
   Created: { type: 'Normal', when: 'The AWS mapping was created.' },
+  Adopted: { type: 'Normal', when: 'A mapping that AWS had already was taken over; nothing was changed.' },
   Updated: { type: 'Normal', when: 'The AWS mapping was updated; the note names the fields.' },
   Deleted: { type: 'Normal', when: 'The AWS mapping was deleted.' },
   Retained: {
@@ -121,6 +129,7 @@ export const conditionEvents = {
 
 const actionReasons = {
   created: 'Created',
+  adopted: 'Adopted',
   updated: 'Updated',
   deleted: 'Deleted',
   retained: 'Retained',

@@ -27,10 +27,11 @@ export async function letGo(
     deps.emit({ kind: 'acted', mapping: refOf(mapping), action: 'force-finalized', uuid, detail });
     return undefined;
   }
-  const policy = releasePolicy(mapping.spec, isAdopted(mapping));
+  if (mapping.spec.managementPolicy === 'Observe') return letGoUntouched(deps, mapping, signal);
   const { identity, class: mappingClass } = deps.classes.forRelease(mapping);
   const subject = { mapping, identity, effective: effective(mapping.spec, { class: mappingClass?.spec }) };
-  const left = await release(deps, subject, policy, signal);
+  const policyFor = (adopted: boolean): ReleasePolicy => releasePolicy(mapping.spec, adopted);
+  const left = await release(deps, subject, policyFor, signal);
   if (left === undefined) return undefined;
   const situation: Situation = {
     kind: 'deleting',
@@ -47,8 +48,8 @@ export async function handOver(
   signal: AbortSignal,
 ): Promise<Step | undefined> {
   const { mapping } = subject;
-  const policy = handoverPolicy(mapping.spec, isAdopted(mapping));
-  const left = await release(deps, subject, policy, signal);
+  const policyFor = (adopted: boolean): ReleasePolicy => handoverPolicy(mapping.spec, adopted);
+  const left = await release(deps, subject, policyFor, signal);
   if (left === undefined) return undefined;
   const situation: Situation = {
     kind: 'handing-over',
@@ -56,6 +57,18 @@ export async function handOver(
     message: left.message,
   };
   return { situation, next: nextOf(situation, undefined, left.atLeastMs) };
+}
+
+/** With the policy Observe the mapping at AWS is nobody's here: a finalizer of an earlier policy is all there is. */
+async function letGoUntouched(
+  deps: ReconcilerDeps,
+  mapping: EventSourceMapping,
+  signal: AbortSignal,
+): Promise<undefined> {
+  await deps.store.setFinalizer(mapping, false, signal);
+  const uuid = mapping.status?.mapping?.uuid;
+  const detail = `Left the AWS mapping ${uuid ?? ''} untouched: \`managementPolicy\` is Observe`;
+  deps.emit({ kind: 'acted', mapping: refOf(mapping), action: 'retained', uuid, detail });
 }
 
 interface Left {
@@ -67,13 +80,13 @@ interface Left {
 async function release(
   deps: ReconcilerDeps,
   subject: Omit<Subject, 'pool'>,
-  policy: ReleasePolicy,
+  policyFor: (adopted: boolean) => ReleasePolicy,
   signal: AbortSignal,
 ): Promise<Left | undefined> {
   const { mapping } = subject;
   let released: Release;
   try {
-    released = await deps.backends.Managed.release(subject, policy, signal);
+    released = await deps.backends.Managed.release(subject, policyFor, signal);
   } catch (error) {
     const { reason, message, atLeastMs } = failureOf(error, signal);
     deps.emit({ kind: 'step-failed', mapping: refOf(mapping), reason, message, terminal: false });
@@ -81,7 +94,7 @@ async function release(
   }
   if (released.kind === 'changing') return { failure: undefined, message: released.message, atLeastMs: 0 };
   await deps.store.setFinalizer(mapping, false, signal);
-  const { uuid } = released;
+  const { uuid, policy } = released;
   if (uuid !== undefined) {
     const [action, done] = words[policy];
     deps.emit({
@@ -100,7 +113,3 @@ const words = {
   Retain: ['retained', 'Left'],
   Disable: ['disabled', 'Disabled and left'],
 } as const satisfies Readonly<Record<ReleasePolicy, readonly [string, string]>>;
-
-function isAdopted(mapping: EventSourceMapping): boolean {
-  return mapping.status?.mapping?.adopted === true;
-}

@@ -65,6 +65,7 @@ export function nextOf(situation: Situation, recheckMs: number | undefined, atLe
     case 'progressing':
       // A backend without a recheck tells of changes itself.
       return recheckMs === undefined ? { kind: 'done' } : { kind: 'after', ms: settleMs };
+    case 'observed':
     case 'settled':
     case 'stalled':
     case 'unserved':

@@ -14,8 +14,12 @@ export type Action =
   /** Nothing may be done until somebody changes something. */
   | { readonly kind: 'refuse'; readonly reason: Reason; readonly message: string };
 
-/** The one action that brings what was observed closer to what is desired. */
-export function plan(observation: Observation): Action {
+/** The one action that brings what was observed closer to what is desired; none under the policy Observe. */
+export function plan(
+  observation: Observation,
+  policy: EventSourceMappingSpec['managementPolicy'] = 'Full',
+): Action {
+  if (policy === 'Observe' && observation.kind !== 'refused') return { kind: 'none' };
   switch (observation.kind) {
     case 'missing':
       return { kind: 'create' };

@@ -69,8 +69,11 @@ async function stepOf(
 ): Promise<Step | undefined> {
   if (mapping.metadata.deletionTimestamp !== undefined) return letGo(deps, mapping, signal);
 
-  const scope = pauseScope(mapping.metadata);
   const isManaged = mapping.spec.mode === 'Managed';
+  const isObserved = isManaged && mapping.spec.managementPolicy === 'Observe';
+  const asked = pauseScope(mapping.metadata);
+  // Who only looks cannot switch anything off.
+  const scope = asked !== undefined && isObserved ? 'reconcile' : asked;
   // In Poller mode the members themselves stop taking records; AWS has to be told.
   if (scope === 'reconcile' || (scope !== undefined && !isManaged)) {
     return { situation: { kind: 'paused', scope }, next: { kind: 'done' } };
@@ -86,6 +89,11 @@ async function stepOf(
 
   const subject = { mapping, effective: inForce, pool: gate.pool, identity: gate.identity };
   const backend = deps.backends[mapping.spec.mode];
+  if (isObserved) {
+    // It holds nothing up, since nothing of it is ours to clean up.
+    const free = hasFinalizer(mapping) ? await deps.store.setFinalizer(mapping, false, signal) : mapping;
+    return converge(deps, key, backend, { ...subject, mapping: free }, signal);
+  }
   if (isManaged) {
     const held = hasFinalizer(mapping) ? mapping : await deps.store.setFinalizer(mapping, true, signal);
     if (scope === undefined) return converge(deps, key, backend, { ...subject, mapping: held }, signal);

@@ -6,7 +6,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Condition, ConditionType, Reason } from '../api/conditions.ts';
 import { summarize, type Effective } from '../api/effective.ts';
-import type { EventSourceMapping, EventSourceMappingStatus } from '../api/mapping.ts';
+import type { EffectiveObject, EventSourceMapping, EventSourceMappingStatus } from '../api/mapping.ts';
 import { annotations, pauseProblem, type PauseScope } from '../api/meta.ts';
 import type { Facts } from './backend.ts';
 import { draftsOf, earlier, type Drafts, type Situation } from './drafts.ts';
@@ -46,7 +46,7 @@ export function statusOf(input: StatusInput): EventSourceMappingStatus {
       : conditionsOf(input, draftsOf(mapping, situation));
   const external =
     mapping.spec.mode === 'Managed'
-      ? (facts?.mapping ?? previous?.mapping)
+      ? (facts?.mapping ?? (situation.kind === 'observed' ? undefined : previous?.mapping))
       : situation.kind === 'handing-over'
         ? previous?.mapping
         : undefined;
@@ -57,11 +57,21 @@ export function statusOf(input: StatusInput): EventSourceMappingStatus {
     state: stateOf(situation, facts, previous),
     ...summarize(mapping.spec),
     className,
-    effective: { values: { ...effective.values }, origins: effective.origins },
+    effective: { values: effectiveValues(effective, mapping, external), origins: effective.origins },
     mapping: external,
     poller,
     lastHandledReconcileAt: requested ?? previous?.lastHandledReconcileAt,
   });
+}
+
+/** An adopted mapping outlives its object by default. */
+function effectiveValues(
+  { values }: Effective,
+  { spec }: EventSourceMapping,
+  external: EventSourceMappingStatus['mapping'],
+): EffectiveObject {
+  const keeps = external?.adopted === true && spec.deletionPolicy === undefined;
+  return keeps ? { ...values, deletionPolicy: 'Retain' } : { ...values };
 }
 
 /** Whether writing `next` over `current` would change nothing; the order of conditions does not matter. */
@@ -135,6 +145,8 @@ function stateOf(
       return 'Deleting';
     case 'handing-over':
       return 'HandingOver';
+    case 'observed':
+      return facts?.state ?? 'Missing';
     case 'settled':
     case 'progressing':
     case 'unserved':

@@ -1,5 +1,6 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import {
+  CreateEventSourceMappingCommand,
   CreateFunctionCommand,
   LambdaClient,
   ListEventSourceMappingsCommand,
@@ -9,7 +10,7 @@ import {
 } from '@aws-sdk/client-lambda';
 import { CreateQueueCommand, type SQSClient } from '@aws-sdk/client-sqs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { startAwsFaultProxy } from '../support/aws-fault-proxy.ts';
+import { startAwsFaultProxy, type AwsFaultProxy } from '../support/aws-fault-proxy.ts';
 import { startControlPlane, type ControlPlane } from '../support/control-plane.ts';
 import { eventually } from '../support/eventually.ts';
 import { conditionOf, testNamespace, type KubeObject, type TestNamespace } from '../support/kube.ts';
@@ -39,8 +40,10 @@ describe.skipIf(isAbsent('localemu'))('the controller on a real API server, with
   let sqs: SQSClient;
   let system: TestNamespace;
   let controller: Sluice;
+  /** Before the emulator, to see what the controller asks it for. */
+  let seen: AwsFaultProxy;
 
-  const start = (endpoint = aws.endpoint): Sluice =>
+  const start = (endpoint = seen.endpoint): Sluice =>
     startSluice(
       [
         'controller',
@@ -60,6 +63,7 @@ describe.skipIf(isAbsent('localemu'))('the controller on a real API server, with
     controlPlane = await startControlPlane({ controllerManager: true });
     await applyCrds(controlPlane);
     aws = await startLocalEmu();
+    seen = await startAwsFaultProxy(aws.endpoint);
     lambda = new LambdaClient({
       endpoint: aws.endpoint,
       region: aws.region,
@@ -90,6 +94,7 @@ describe.skipIf(isAbsent('localemu'))('the controller on a real API server, with
     await controller?.[Symbol.asyncDispose]();
     lambda?.destroy();
     sqs?.destroy();
+    await seen?.[Symbol.asyncDispose]();
     await aws?.[Symbol.asyncDispose]();
     await controlPlane?.[Symbol.asyncDispose]();
   });
@@ -224,6 +229,60 @@ describe.skipIf(isAbsent('localemu'))('the controller on a real API server, with
     const object = await ready(namespace);
     expect(object.status?.['mapping']).toMatchObject({ uuid: created?.UUID });
     expect(await atAws(eventSourceARN)).toHaveLength(1);
+  });
+
+  /** What the controller wrote to AWS about a mapping, by the names of the calls. */
+  const writesAbout = (uuid: string): readonly string[] =>
+    seen.calls
+      .filter(({ path, operation }) => path.includes(uuid) && !/^(Get|List)/.test(operation))
+      .map(({ operation }) => operation);
+
+  const existing = async (eventSourceARN: string, members: object = {}): Promise<string> => {
+    const { UUID: uuid = '' } = await lambda.send(
+      new CreateEventSourceMappingCommand({
+        EventSourceArn: eventSourceARN,
+        FunctionName: 'consumer',
+        ...members,
+      }),
+    );
+    await eventually(async () => (await atAws(eventSourceARN))[0]?.State === 'Enabled', {
+      timeoutMs: 30_000,
+    });
+    return uuid;
+  };
+
+  it('shows a mapping that it only observes, with drift, and writes nothing to AWS', async () => {
+    await using namespace = await tenant();
+    const eventSourceARN = await queue();
+    const uuid = await existing(eventSourceARN, { BatchSize: 5 });
+    await namespace.apply(manifest({ eventSourceARN, managementPolicy: 'Observe', batchSize: 7 }));
+    const object = await namespace.waitForCondition(ref, { type: 'Drifted', reason: 'DifferenceFound' });
+    expect(conditionOf(object, 'Drifted')?.message).toContain('`batchSize`');
+    expect(conditionOf(object, 'Ready')?.status).toBe('False');
+    expect(object.status?.['mapping']).toMatchObject({ uuid, state: 'Enabled' });
+    expect(object.metadata.finalizers).toBeUndefined();
+    await namespace.apply(manifest({ eventSourceARN, managementPolicy: 'Observe', batchSize: 5 }));
+    await ready(namespace);
+    await namespace.delete(ref);
+    await namespace.waitForAbsence(ref);
+    expect(writesAbout(uuid)).toEqual([]);
+    expect(seen.calls.some(({ path }) => path.includes(uuid))).toBe(true);
+    expect(await atAws(eventSourceARN)).toMatchObject([{ UUID: uuid, State: 'Enabled' }]);
+  });
+
+  it('adopts a live mapping without a write, and lets it go as it was', async () => {
+    await using namespace = await tenant();
+    const eventSourceARN = await queue();
+    const uuid = await existing(eventSourceARN, { BatchSize: 5, Tags: { team: 'a' } });
+    await namespace.apply(manifest({ eventSourceARN, batchSize: 5 }));
+    const refused = await namespace.waitForCondition(ref, { type: 'Stalled', reason: 'Conflict' });
+    expect(conditionOf(refused, 'Stalled')?.message).toContain(`sluice.dev/adopt-uuid: ${uuid}`);
+    await namespace.apply(manifest({ eventSourceARN, batchSize: 5, adoptionPolicy: 'IfExists' }));
+    expect((await ready(namespace)).status?.['mapping']).toMatchObject({ uuid, adopted: true });
+    await namespace.delete(ref);
+    await namespace.waitForAbsence(ref);
+    expect(writesAbout(uuid)).toEqual([]);
+    expect(await atAws(eventSourceARN)).toMatchObject([{ UUID: uuid, State: 'Enabled', BatchSize: 5 }]);
   });
 
   it('denies what no class admits', async () => {

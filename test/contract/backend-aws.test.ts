@@ -7,7 +7,7 @@ import { mappingApi, type MappingApi } from '../../src/backends/aws/client.ts';
 import type { EventSourceMapping } from '../../src/api/mapping.ts';
 import type { Facts, Observation } from '../../src/controller/backend.ts';
 import { eventually } from '../support/eventually.ts';
-import { aMapping, subjectOf } from '../support/mappings.ts';
+import { aMapping, someFacts, subjectOf } from '../support/mappings.ts';
 import { MemoryMappingApi } from '../support/memory-mapping-api.ts';
 import { sqsClient } from '../support/queues.ts';
 import { isAbsent } from '../support/servers/absent.ts';
@@ -76,7 +76,7 @@ describe.each(worlds)('the AWS backend over Lambda’s API $name', ({ skip, star
     eventually(
       async () => {
         world.settle();
-        const release = await backendOf().release(subjectOf(mapping), policy, signal);
+        const release = await backendOf().release(subjectOf(mapping), () => policy, signal);
         if (release.kind !== 'gone') throw new Error(release.message);
         return release;
       },
@@ -190,7 +190,9 @@ describe.each(worlds)('the AWS backend over Lambda’s API $name', ({ skip, star
       kind: 'refused',
       reason: 'ForeignOwner',
     });
-    expect(await backendOf().release(subjectOf(theirs), 'Delete', signal)).toMatchObject({ kind: 'gone' });
+    expect(await backendOf().release(subjectOf(theirs), () => 'Delete', signal)).toMatchObject({
+      kind: 'gone',
+    });
     expect(await backendOf('other').observe(subjectOf(theirs), signal)).not.toMatchObject({
       kind: 'missing',
     });
@@ -206,9 +208,47 @@ describe.each(worlds)('the AWS backend over Lambda’s API $name', ({ skip, star
     });
   });
 
+  it.skipIf(skip)('adopts what nobody’s tags claim, and tags it with its first change', async () => {
+    const mapping = await freshMapping({ adoptionPolicy: 'IfExists' });
+    const { eventSourceARN: EventSourceArn, functionName: FunctionName } = mapping.spec;
+    const { UUID: uuid = '', EventSourceMappingArn: arn = '' } = await world.api.create(
+      { EventSourceArn, FunctionName, Tags: { team: 'a' } },
+      signal,
+    );
+    expect(await settled(mapping, 'current')).toMatchObject({ facts: { mapping: { uuid, adopted: true } } });
+    expect(await world.api.tags(arn, signal)).toEqual({ team: 'a' });
+    const facts = await backendOf().observe(subjectOf(mapping), signal);
+    const adopted = withUuid(
+      mapping,
+      'facts' in facts && facts.facts !== undefined ? facts.facts : someFacts(),
+    );
+    const edited = { ...adopted, spec: { ...adopted.spec, batchSize: 3 } };
+    const observation = await backendOf().observe(subjectOf(edited), signal);
+    if (observation.kind !== 'drifted') throw new Error(JSON.stringify(observation));
+    await backendOf().update(subjectOf(edited), observation.differences, signal);
+    await settled(edited, 'current');
+    expect(await world.api.tags(arn, signal)).toMatchObject({
+      team: 'a',
+      'sluice.dev/name': mapping.metadata.name,
+      'sluice.dev/adopted': 'true',
+    });
+  });
+
+  it.skipIf(skip)('looks at whatever is there under the policy Observe', async () => {
+    const theirs = await freshMapping();
+    await backendOf('other').create(subjectOf(theirs), signal);
+    const observing = { ...theirs, spec: { ...theirs.spec, managementPolicy: 'Observe' as const } };
+    await settled(observing, 'current');
+    const other = { ...observing, spec: { ...observing.spec, batchSize: 3 } };
+    expect(await backendOf().observe(subjectOf(other), signal)).toMatchObject({
+      kind: 'drifted',
+      differences: [{ path: 'batchSize' }],
+    });
+  });
+
   it.skipIf(skip)('deletes and is done only when AWS answers NotFound', async () => {
     const mapping = await created(await freshMapping());
-    expect(await backendOf().release(subjectOf(mapping), 'Delete', signal)).toMatchObject({
+    expect(await backendOf().release(subjectOf(mapping), () => 'Delete', signal)).toMatchObject({
       kind: 'changing',
     });
     await released(mapping, 'Delete');

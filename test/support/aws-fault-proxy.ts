@@ -31,6 +31,8 @@ export interface AwsFaultRule {
 /** One call, in the order of arrival. */
 export interface AwsCall {
   readonly operation: string;
+  /** Path and query of the request. */
+  readonly path: string;
   readonly body: string;
   readonly headers: http.IncomingHttpHeaders;
   /** What was done to it. */
@@ -104,6 +106,7 @@ export class AwsFaultProxy implements AsyncDisposable {
     const body = payload.toString('utf8');
     const call: AwsCall = {
       operation: operationOf(request, body),
+      path: request.url ?? '',
       body,
       headers: request.headers,
       fault: undefined,

@@ -104,6 +104,19 @@ export function updateProblem(update: UpdateInput): string | undefined {
   return names.length === 0 ? undefined : `Invalid parameters: ${names.join(', ')}`;
 }
 
+/** Whether AWS allows one function only one of the two. */
+export function readsTheSame(found: Configuration, asked: CreateInput): boolean {
+  const servers = found.SelfManagedEventSource?.Endpoints?.KAFKA_BOOTSTRAP_SERVERS ?? [];
+  const wanted = asked.SelfManagedEventSource?.Endpoints?.KAFKA_BOOTSTRAP_SERVERS ?? [];
+  const below = ({ Topics, Queues, DocumentDBEventSourceConfig: document }: Configuration): string =>
+    JSON.stringify([Topics, Queues, document?.DatabaseName, document?.CollectionName]);
+  return (
+    found.EventSourceArn === asked.EventSourceArn &&
+    (asked.EventSourceArn !== undefined || wanted.some((server) => servers.includes(server))) &&
+    below(found) === below(asked)
+  );
+}
+
 function whole<K extends keyof UpdateInput>(from: UpdateInput, name: K): Partial<Pick<UpdateInput, K>> {
   return from[name] === undefined ? {} : ({ [name]: from[name] } as Partial<Pick<UpdateInput, K>>);
 }

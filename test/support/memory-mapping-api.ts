@@ -8,7 +8,7 @@ import {
   type UpdateInput,
 } from '../../src/backends/aws/client.ts';
 import { backoff, never, SluiceError } from '../../src/lib/errors.ts';
-import { changed, filledIn, updateProblem } from './lambda-semantics.ts';
+import { changed, filledIn, readsTheSame, updateProblem } from './lambda-semantics.ts';
 import { testAccount } from './servers/aws-server.ts';
 
 /**
@@ -72,8 +72,7 @@ export class MemoryMappingApi implements MappingApi {
     this.before('create');
     const functionARN = functionArn(input.FunctionName ?? '');
     const twin = this.all.find(
-      ({ configuration }) =>
-        configuration.EventSourceArn === input.EventSourceArn && configuration.FunctionArn === functionARN,
+      ({ configuration }) => configuration.FunctionArn === functionARN && readsTheSame(configuration, input),
     );
     if (twin !== undefined) {
       const error = new SluiceError('Conflict', `already exists: ${twin.configuration.UUID ?? ''}`, backoff);

@@ -173,6 +173,8 @@ describe('what works in this version', () => {
     { words: '`CloudEvents`', spec: http({ format: 'CloudEvents' }) },
     { words: 'every source in Managed mode', spec: managed },
     { words: 'every source in Managed mode', spec: { ...managed, ...arn('rds', 'cluster:docs') } },
+    { words: 'adoption', spec: { ...managed, adoptionPolicy: 'IfExists' } },
+    { words: '`managementPolicy: Observe`', spec: { ...managed, managementPolicy: 'Observe' } },
     {
       words: 'every field of the API',
       spec: {
@@ -210,8 +212,7 @@ describe('what works in this version', () => {
       spec: { ...poller, provisionedPollerConfig: { minimumPollers: 2 } },
     },
     { words: '`aws.serviceAccountName`', spec: { ...poller, aws: { serviceAccountName: 'a' } } },
-    { words: '`managementPolicy: Observe`', spec: { ...poller, managementPolicy: 'Observe' } },
-    { words: '`adoptionPolicy: IfExists`', spec: { ...managed, adoptionPolicy: 'IfExists' } },
+    { words: '`managementPolicy: Observe` in Poller mode', spec: { ...poller, managementPolicy: 'Observe' } },
     { words: '`replacementPolicy: Recreate`', spec: { ...managed, replacementPolicy: 'Recreate' } },
     { words: 'from Poller to Managed', spec: { ...managed, handoverTo: 'Managed' } },
   ])('not $words', ({ words, spec }) => {

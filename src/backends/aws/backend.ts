@@ -1,13 +1,10 @@
 /**
- * A live AWS mapping as a backend. It finds its mapping by the UUID of the status, and when that is lost (a crash
- * after the create, a rebuilt cluster) by the ownership tags among all mappings of the source. A mapping that the tags
- * do not give to us is never changed.
+ * A live AWS mapping as a backend. It finds its mapping by `find.ts`, never changes one that is another owner's, and
+ * tags one that it has adopted before it changes it for the first time.
  *
  * States at AWS: Creating, Enabling, Disabling, Updating, Deleting pass by themselves; Enabled and Disabled stay.
  */
-import { completeArn } from '../../api/arn.ts';
 import type { Identity } from '../../api/class-rules.ts';
-import type { Effective } from '../../api/effective.ts';
 import type { EventSourceMapping } from '../../api/mapping.ts';
 import type {
   Difference,
@@ -18,13 +15,13 @@ import type {
   ReleasePolicy,
   Subject,
 } from '../../controller/backend.ts';
-import { backoff, SluiceError } from '../../lib/errors.ts';
+import { backoff, never, SluiceError } from '../../lib/errors.ts';
 import { ControlError, errorOf, type Configuration, type MappingApi, type Tags } from './client.ts';
 import { differencesOf, keysSet, tagsToRemove, tagsToSet } from './drift.ts';
-import { areFiltersHidden } from './fields/common.ts';
 import { arnOf, factsOf } from './facts.ts';
-import { ownershipOf, ownershipTags, tagsOf } from './ownership.ts';
-import { isSameKey } from './natural-key.ts';
+import { areFiltersHidden } from './fields/common.ts';
+import { claim, find, type Ours, type Purpose, type Search } from './find.ts';
+import { adoptedTag, ownershipOf, ownershipTags, tagsOf } from './ownership.ts';
 import { createInput, updateInput } from './translate.ts';
 
 export interface AwsBackendOptions {
@@ -39,15 +36,6 @@ export interface AwsBackendOptions {
   readonly recheckMs: number;
 }
 
-interface Ours {
-  readonly kind: 'ours';
-  readonly configuration: Configuration;
-  readonly tags: Tags;
-}
-
-/** What was found where the mapping should be. */
-type Found = Ours | Extract<Observation, { readonly kind: 'missing' | 'refused' }>;
-
 export class AwsBackend implements ExternalBackend {
   readonly mode = 'Managed';
   readonly recheckMs: number;
@@ -59,48 +47,67 @@ export class AwsBackend implements ExternalBackend {
   }
 
   observe(subject: Subject, signal: AbortSignal): Promise<Observation> {
+    const purpose = subject.effective.values.managementPolicy === 'Observe' ? 'observe' : 'manage';
     return this.#with(subject, async (api) => {
-      const found = await this.#find(api, subject, signal);
-      switch (found.kind) {
-        case 'missing':
-        case 'refused':
-          return found;
-        case 'ours':
-          return this.#judge(subject, found);
-      }
+      const found = await find(this.#search(api, subject, purpose, signal));
+      return found.kind === 'ours' ? this.#judge(subject, found, purpose) : found;
     });
   }
 
   create(subject: Subject, signal: AbortSignal): Promise<Facts> {
-    const input = createInput(subject.effective, subject.mapping.spec, this.#tags(subject.mapping));
-    const marks = { tagKeys: Object.keys(subject.mapping.spec.tags ?? {}).sort() };
-    return this.#with(subject, async (api) => factsOf(await api.create(input, signal), marks));
-  }
-
-  update(subject: Subject, differences: readonly Difference[], signal: AbortSignal): Promise<Facts> {
+    const { mapping, effective } = subject;
+    const input = createInput(effective, mapping.spec, this.#tags(mapping));
     return this.#with(subject, async (api) => {
-      // Found again, so that the tags that guard the change are those of now.
-      const found = await this.#find(api, subject, signal);
-      if (found.kind !== 'ours')
-        throw new SluiceError('Progressing', 'The AWS mapping has changed hands', backoff);
-      const tags = tagsToSet(differences);
-      if (Object.keys(tags).length > 0) await api.tag(arnOf(found.configuration), tags, signal);
-      const removed = tagsToRemove(differences);
-      if (removed.length > 0) await api.untag(arnOf(found.configuration), removed, signal);
-      const marks = { tagKeys: Object.keys(subject.mapping.spec.tags ?? {}).sort() };
-      const input = updateInput(differences, subject.mapping.spec);
-      if (input === undefined) return factsOf(found.configuration, marks);
-      return factsOf(await api.update(found.configuration.UUID ?? '', input, signal), marks);
+      try {
+        return factsOf(await api.create(input, signal), { tagKeys: specKeys(mapping), adopted: false });
+      } catch (error) {
+        const uuid = conflictOf(error);
+        const taken = uuid === undefined ? undefined : await api.get(uuid, signal);
+        if (taken === undefined) throw error;
+        // The list did not show it yet. It may be our own, made in a pass that was cut off.
+        const found = await claim(this.#search(api, subject, 'manage', signal), taken);
+        if (found.kind === 'refused') throw new SluiceError(found.reason, found.message, never);
+        if (found.kind === 'missing') throw error;
+        return factsOf(taken, { tagKeys: specKeys(mapping), adopted: found.adopted });
+      }
     });
   }
 
-  release(subject: Omit<Subject, 'pool'>, policy: ReleasePolicy, signal: AbortSignal): Promise<Release> {
+  update(subject: Subject, differences: readonly Difference[], signal: AbortSignal): Promise<Facts> {
+    const { mapping } = subject;
+    return this.#with(subject, async (api) => {
+      // Found again, so that the tags that guard the change are those of now.
+      const found = await find(this.#search(api, subject, 'manage', signal));
+      if (found.kind !== 'ours') throw new SluiceError('Progressing', handsChanged, backoff);
+      const arn = arnOf(found.configuration);
+      if (!found.claimed) await this.#mark(api, arn, mapping, signal);
+      const tags = tagsToSet(differences);
+      if (Object.keys(tags).length > 0) await api.tag(arn, tags, signal);
+      const removed = tagsToRemove(differences);
+      if (removed.length > 0) await api.untag(arn, removed, signal);
+      const input = updateInput(differences, mapping.spec);
+      const { UUID: uuid = '' } = found.configuration;
+      const configuration = input === undefined ? found.configuration : await api.update(uuid, input, signal);
+      return factsOf(configuration, { tagKeys: specKeys(mapping), adopted: found.adopted });
+    });
+  }
+
+  release(
+    subject: Omit<Subject, 'pool'>,
+    policyFor: (adopted: boolean) => ReleasePolicy,
+    signal: AbortSignal,
+  ): Promise<Release> {
     return this.#with(subject, async (api): Promise<Release> => {
-      const found = await this.#find(api, subject, signal);
+      const found = await find(this.#search(api, subject, 'release', signal));
+      const known = subject.mapping.status?.mapping;
       // Another owner's mapping is none of ours to let go.
-      if (found.kind !== 'ours') return { kind: 'gone', uuid: subject.mapping.status?.mapping?.uuid };
+      if (found.kind === 'refused') return { kind: 'gone', uuid: undefined, policy: 'Retain' };
+      if (found.kind === 'missing') {
+        const policy = policyFor(known?.adopted === true);
+        return { kind: 'gone', uuid: policy === 'Delete' ? known?.uuid : undefined, policy };
+      }
       try {
-        return await release(api, found.configuration, policy, signal);
+        return await release(api, found, policyFor(found.adopted), signal);
       } catch (error) {
         if (!isInUse(error)) throw error;
         return { kind: 'changing', message: 'The AWS mapping is in use by another change' };
@@ -108,64 +115,41 @@ export class AwsBackend implements ExternalBackend {
     });
   }
 
-  #judge({ mapping, effective }: Subject, { configuration, tags }: Ours): Observation {
-    const ours = mapping.status?.mapping?.tagKeys ?? [];
-    const facts = factsOf(configuration, {
-      tagKeys: keysSet(mapping.spec.tags ?? {}, { observed: tags, ours }),
-    });
+  #judge({ mapping, effective }: Subject, found: Ours, purpose: Purpose): Observation {
+    const { configuration, tags, adopted, claimed } = found;
+    const specTags = mapping.spec.tags ?? {};
+    // Who only looks has set no tag, and removes none.
+    const ours = purpose === 'observe' ? [] : (mapping.status?.mapping?.tagKeys ?? []);
+    const tagKeys = purpose === 'observe' ? [] : keysSet(specTags, { observed: tags, ours });
+    const facts = factsOf(configuration, { tagKeys, adopted });
     if (!isSettled(facts.state))
       return { kind: 'changing', facts, message: `The AWS mapping is ${facts.state}` };
+    // An adopted mapping is tagged with its first change, and not for the sake of its tags alone.
+    const desired = claimed && purpose === 'manage' ? this.#tags(mapping) : specTags;
     const differences = [
-      ...differencesOf(effective, mapping.spec, configuration, {
-        desired: this.#tags(mapping),
-        observed: tags,
-        ours,
-      }),
-      ...unseenFilters(mapping, configuration),
+      ...differencesOf(effective, mapping.spec, configuration, { desired, observed: tags, ours }),
+      ...(purpose === 'observe' ? [] : unseenFilters(mapping, configuration)),
     ];
-    return differences.length === 0 ? { kind: 'current', facts } : { kind: 'drifted', facts, differences };
+    return differences.length === 0
+      ? { kind: 'current', facts }
+      : { kind: 'drifted', facts, differences, claimed };
   }
 
-  async #find(api: MappingApi, subject: Omit<Subject, 'pool'>, signal: AbortSignal): Promise<Found> {
-    const { mapping, effective } = subject;
-    const uuid = mapping.status?.mapping?.uuid;
-    const known = uuid === undefined ? undefined : await api.get(uuid, signal);
-    // On its way out its tags may be gone already, and nobody can take it over any more: it is waited for.
-    if (known?.State === 'Deleting') return { kind: 'ours', configuration: known, tags: {} };
-    if (known !== undefined) return this.#claim(api, known, mapping, signal);
-    let taken: Found | undefined;
-    for (const candidate of await candidates(api, effective, signal)) {
-      // List may lag behind Get: what is on its way out is in nobody's way.
-      if (candidate.State === 'Deleting') continue;
-      const claim = await this.#claim(api, candidate, mapping, signal);
-      if (claim.kind === 'ours') return claim;
-      // On the same source only a mapping that AWS would not have twice is in the way.
-      if (isSameKey(effective, mapping.spec, candidate)) taken ??= claim;
-    }
-    return taken ?? { kind: 'missing' };
-  }
-
-  async #claim(
+  /** Makes an adopted mapping ours for everybody to see. Two that adopt at once find out here. */
+  async #mark(
     api: MappingApi,
-    configuration: Configuration,
+    arn: string,
     { metadata }: EventSourceMapping,
     signal: AbortSignal,
-  ): Promise<Found> {
-    const tags = await api.tags(arnOf(configuration), signal);
-    const ownership = ownershipOf(tags, this.#options.clusterID, metadata);
-    const uuid = configuration.UUID ?? '';
-    switch (ownership.kind) {
-      case 'ours':
-        return { kind: 'ours', configuration, tags };
-      case 'nobody': {
-        const message = `The AWS mapping ${uuid} of this source and function has no tags of an owner, so it is not Sluice's to change`;
-        return { kind: 'refused', reason: 'Conflict', message };
-      }
-      case 'foreign': {
-        const message = `The AWS mapping ${uuid} belongs to ${ownership.owner}, by its tags`;
-        return { kind: 'refused', reason: 'ForeignOwner', message };
-      }
-    }
+  ): Promise<void> {
+    const { clusterID } = this.#options;
+    await api.tag(arn, { ...tagsOf(clusterID, metadata), ...adoptedTag }, signal);
+    const ownership = ownershipOf(await api.tags(arn, signal), clusterID, metadata);
+    if (ownership.kind !== 'ours') throw new SluiceError('Progressing', handsChanged, backoff);
+  }
+
+  #search(api: MappingApi, subject: Omit<Subject, 'pool'>, purpose: Purpose, signal: AbortSignal): Search {
+    return { api, clusterID: this.#options.clusterID, subject, purpose, signal };
   }
 
   #tags({ metadata, spec }: EventSourceMapping): Tags {
@@ -185,6 +169,8 @@ export class AwsBackend implements ExternalBackend {
   }
 }
 
+const handsChanged = 'The AWS mapping has changed hands';
+
 /** Filters that AWS does not show are sent with each edit: whether it changed them cannot be seen. */
 function unseenFilters(
   { metadata, spec, status }: EventSourceMapping,
@@ -197,29 +183,18 @@ function unseenFilters(
   return [{ path: 'filterCriteria.filters', desired, observed: undefined, createOnly: false }];
 }
 
-/** Where a mapping that is not known by its UUID may be found. */
-async function candidates(
-  api: MappingApi,
-  { values }: Effective,
-  signal: AbortSignal,
-): Promise<readonly Configuration[]> {
-  const { eventSourceARN: source, functionName } = values;
-  if (source === undefined) return functionName === undefined ? [] : api.listByFunction(functionName, signal);
-  // Nothing can have been created for an ARN that is not complete.
-  return completeArn(source, {}).kind === 'complete' ? api.list(source, signal) : [];
-}
-
 /** One step towards letting a mapping of ours go. */
 async function release(
   api: MappingApi,
-  configuration: Configuration,
+  { configuration, claimed }: Ours,
   policy: ReleasePolicy,
   signal: AbortSignal,
 ): Promise<Release> {
   const { UUID: uuid = '', State: state = '' } = configuration;
   const leave = async (): Promise<Release> => {
-    await api.untag(arnOf(configuration), Object.values(ownershipTags), signal);
-    return { kind: 'gone', uuid };
+    // Adopted and never changed, it has none of our tags.
+    if (claimed) await api.untag(arnOf(configuration), Object.values(ownershipTags), signal);
+    return { kind: 'gone', uuid, policy };
   };
   if (policy === 'Retain') return leave();
   if (!isSettled(state)) return { kind: 'changing', message: `The AWS mapping ${uuid} is ${state}` };
@@ -231,8 +206,12 @@ async function release(
   const deleting = await api.delete(uuid, signal);
   // Deleting takes time: only NotFound says that it is over.
   return deleting === undefined
-    ? { kind: 'gone', uuid }
+    ? { kind: 'gone', uuid, policy }
     : { kind: 'changing', message: `The AWS mapping ${uuid} is being deleted` };
+}
+
+function specKeys({ spec }: EventSourceMapping): readonly string[] {
+  return Object.keys(spec.tags ?? {}).sort();
 }
 
 function isSettled(state: string): boolean {
@@ -241,4 +220,9 @@ function isSettled(state: string): boolean {
 
 function isInUse(error: unknown): boolean {
   return error instanceof ControlError && error.failure.kind === 'in-use';
+}
+
+/** The UUID of the mapping that is in the way of a create, if AWS named it. */
+function conflictOf(error: unknown): string | undefined {
+  return error instanceof ControlError && error.failure.kind === 'conflict' ? error.failure.uuid : undefined;
 }

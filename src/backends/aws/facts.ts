@@ -17,10 +17,12 @@ export function arnOf({
 export interface Marks {
   /** Keys of tags that were set from the spec. */
   readonly tagKeys: readonly string[];
+  /** It existed before the object. */
+  readonly adopted: boolean;
 }
 
 /** What status shows of a mapping. */
-export function factsOf(configuration: Configuration, { tagKeys }: Marks): Facts {
+export function factsOf(configuration: Configuration, { tagKeys, adopted }: Marks): Facts {
   const result = configuration.LastProcessingResult;
   return {
     state: configuration.State ?? 'Unknown',
@@ -32,6 +34,7 @@ export function factsOf(configuration: Configuration, { tagKeys }: Marks): Facts
       ...optional('stateTransitionReason', configuration.StateTransitionReason),
       ...optional('lastProcessingResult', result),
       ...optional('lastModified', configuration.LastModified?.toISOString()),
+      ...(adopted ? { adopted } : {}),
       ...(tagKeys.length === 0 ? {} : { tagKeys: [...tagKeys] }),
       ...(configuration.FilterCriteriaError === undefined
         ? {}

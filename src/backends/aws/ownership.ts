@@ -11,7 +11,16 @@ export const ownershipTags = {
   namespace: 'sluice.dev/namespace',
   name: 'sluice.dev/name',
   uid: 'sluice.dev/uid',
+  adopted: 'sluice.dev/adopted',
 } as const;
+
+/** Marks a mapping that was there before its object, so that a rebuilt cluster does not delete it as its own. */
+export const adoptedTag: Tags = { [ownershipTags.adopted]: 'true' };
+
+/** Whether the tags say that it was adopted. */
+export function isMarkedAdopted(tags: Tags): boolean {
+  return Object.hasOwn(tags, ownershipTags.adopted);
+}
 
 /** The tags that mark a mapping as the object's. */
 export function tagsOf(clusterID: string, metadata: ObjectMeta): Tags {

@@ -219,8 +219,6 @@ describe('what is not built yet', () => {
     ['poller.rateLimit', aMapping({ poller: { target: { http }, rateLimit: { batchesPerSecond: 1 } } }).spec],
     ['aws.serviceAccountName', aMapping({ aws: { serviceAccountName: 'orders' } }).spec],
     ['managementPolicy', aMapping({ managementPolicy: 'Observe' }).spec],
-    ['managementPolicy', spec({ eventSourceARN: arn('sqs', 'a'), managementPolicy: 'Observe' })],
-    ['adoptionPolicy', spec({ eventSourceARN: arn('sqs', 'a'), adoptionPolicy: 'IfExists' })],
     ['replacementPolicy', spec({ eventSourceARN: arn('sqs', 'a'), replacementPolicy: 'Recreate' })],
     ['handoverTo', spec({ eventSourceARN: arn('sqs', 'a'), handoverTo: 'Managed' })],
   ])('names %s', (path, one) => {

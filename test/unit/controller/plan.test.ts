@@ -27,7 +27,12 @@ describe('the plan', () => {
     },
     {
       why: 'fields can be changed in place',
-      observation: { kind: 'drifted', facts, differences: [difference('batchSize'), difference('enabled')] },
+      observation: {
+        kind: 'drifted',
+        facts,
+        claimed: true,
+        differences: [difference('batchSize'), difference('enabled')],
+      },
       action: { kind: 'update', differences: [difference('batchSize'), difference('enabled')] },
     },
     {
@@ -35,6 +40,7 @@ describe('the plan', () => {
       observation: {
         kind: 'drifted',
         facts,
+        claimed: true,
         differences: [difference('batchSize'), difference('eventSourceARN', true)],
       },
       action: {
