@@ -180,6 +180,7 @@ describe.skipIf(isAbsent('argocd-lua'))('what Argo CD sees of a mapping', () => 
   });
 
   it('is a mapping that a poller runs, whatever its consumer does', async () => {
+    await fleet.pollers[0]?.logged('Started', {}, 60_000);
     await Promise.all(['orders-serving', 'orders-edited'].map((name) => fleet.serve(name, sink)));
     await Promise.all([
       apply('orders-serving'),

@@ -1,12 +1,10 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { parse, stringify } from 'yaml';
-import { eventually } from './eventually.ts';
 import type { KubeObject } from './kube.ts';
 
 /** Set, objects are written instead of compared. */
 const capturing = process.env['SLUICE_CAPTURE'] === '1';
-const quietMs = 3000;
 const time = /\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z/g;
 const uuid = /[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}/g;
 
@@ -29,28 +27,26 @@ export class CapturedObjects {
   /**
    * Reads until the object is as the file says, or for 40 seconds, and gives where it is not. Not compared: messages, of
    * which health takes any, and `status.effective`, which grows with every field of the spec. With `SLUICE_CAPTURE=1` it
-   * writes the file.
+   * writes the file in the end, whatever the object is by then.
    */
   async differences(file: string, read: () => Promise<KubeObject>): Promise<readonly string[]> {
     this.files.push(file);
     const place = path.join(this.#folder, file);
+    const stored: unknown = fs.existsSync(place) ? parse(fs.readFileSync(place, 'utf8')) : undefined;
+    const endMs = performance.now() + (capturing ? 15_000 : 40_000);
+    let object = this.normalize(await read());
+    // Words that only come later are waited for when they are to be kept.
+    while (unequal(object, stored, capturing).length > 0 && performance.now() < endMs) {
+      await new Promise((resolve) => setTimeout(resolve, 200));
+      object = this.normalize(await read());
+    }
     if (capturing) {
-      const text = stringify(this.normalize(await settled(read)), { lineWidth: 0, schema: 'yaml-1.1' });
-      fs.writeFileSync(place, text);
+      fs.writeFileSync(place, stringify(object, { lineWidth: 0, schema: 'yaml-1.1' }));
       return [];
     }
-    const stored: unknown = parse(fs.readFileSync(place, 'utf8'));
-    const compare = async (): Promise<readonly string[]> =>
-      unequal(this.normalize(await read()), stored).map(
-        (difference) => `${file}: ${difference}; if that is right, see deploy/argocd/README.md`,
-      );
-    const endMs = performance.now() + 40_000;
-    let found = await compare();
-    while (found.length > 0 && performance.now() < endMs) {
-      await new Promise((resolve) => setTimeout(resolve, 200));
-      found = await compare();
-    }
-    return found;
+    return unequal(object, stored).map(
+      (difference) => `${file}: ${difference}; if that is right, see deploy/argocd/README.md`,
+    );
   }
 
   /** The object without what differs from run to run. */
@@ -71,31 +67,17 @@ export class CapturedObjects {
   }
 }
 
-/** Reads until nothing has been written for a while. */
-async function settled(read: () => Promise<KubeObject>): Promise<KubeObject> {
-  let last = await read();
-  let sinceMs = performance.now();
-  return eventually(
-    async () => {
-      const object = await read();
-      if (object.metadata.resourceVersion !== last.metadata.resourceVersion) sinceMs = performance.now();
-      last = object;
-      return performance.now() - sinceMs > quietMs ? object : undefined;
-    },
-    { timeoutMs: 40_000, intervalMs: 200, what: 'an object that is written no more' },
-  );
-}
-
 function sorted(members: object): object {
   return Object.fromEntries(Object.entries(members).toSorted(([a], [b]) => (a < b ? -1 : 1)));
 }
 
-function unequal(found: unknown, stored: unknown, at = ''): readonly string[] {
-  if (found === stored || at === '.status.effective' || at.endsWith('.message')) return [];
+function unequal(found: unknown, stored: unknown, withWords = false, at = ''): readonly string[] {
+  if (found === stored || at === '.status.effective') return [];
+  if (at.endsWith('.message') && !withWords) return [];
   if (typeof found !== 'object' || typeof stored !== 'object' || found === null || stored === null)
     return [`${at} is ${JSON.stringify(found)}, was ${JSON.stringify(stored)}`];
   const keys = new Set([...Object.keys(found), ...Object.keys(stored)]);
   return [...keys].flatMap((key) =>
-    unequal(Reflect.get(found, key), Reflect.get(stored, key), `${at}.${key}`),
+    unequal(Reflect.get(found, key), Reflect.get(stored, key), withWords, `${at}.${key}`),
   );
 }
