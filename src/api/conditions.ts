@@ -97,6 +97,10 @@ export const reasons = {
     fix: 'Set `enabled: true` to deliver again.',
   },
   Deleting: { description: 'The mapping is being deleted; AWS or a member still holds it.', fix: nothing },
+  DeletionHeld: {
+    description: 'Many mappings are deleted at once, so the deletion waits to be confirmed.',
+    fix: 'If it is meant, set the annotation `sluice.dev/confirm-deletion: "true"` on each of them.',
+  },
   Progressing: { description: 'A change is under way.', fix: nothing },
   ProgressingWithRetry: {
     description: 'A step did not succeed and is tried again with back-off.',
@@ -155,7 +159,7 @@ export const reasons = {
   },
   ServiceNotPermitted: {
     description: 'The Service is an ExternalName, has no selector, or may not be read by the pollers.',
-    fix: 'Use a Service with a selector; `deploy/rbac.yaml` has what pollers must be able to read.',
+    fix: 'Use a Service with a selector; the chart lets pollers read Services and EndpointSlices.',
   },
   SecretNotFound: {
     description: 'A Secret or one of its keys does not exist in the namespace of the mapping.',
@@ -163,7 +167,7 @@ export const reasons = {
   },
   SecretNotPermitted: {
     description: 'A Secret may not be read by the pollers, or does not exist and they may not know.',
-    fix: 'Give the pollers a Role for this one Secret, as in `deploy/secret-access.yaml`; the mapping starts by itself.',
+    fix: 'Name it in `poller.secretAccess` of the chart, which gives the pollers a Role for this one Secret; the mapping starts by itself.',
   },
   SecretInvalid: {
     description: 'A Secret exists, but what it holds cannot be used.',
@@ -355,6 +359,10 @@ export const reasons = {
   },
   Created: { description: 'The AWS mapping was created.', fix: nothing },
   Adopted: { description: 'A mapping that AWS had already was taken over.', fix: nothing },
+  Replacing: {
+    description: 'The AWS mapping is deleted and made anew, as `replacementPolicy: Recreate` allows.',
+    fix: 'Nothing; the message says what happens to records meanwhile.',
+  },
   Updated: { description: 'The AWS mapping was updated.', fix: nothing },
   Deleted: { description: 'The AWS mapping is gone.', fix: nothing },
   Retained: {

@@ -34,7 +34,7 @@ export function kubeSecretReader(api: Pick<ApiClient, 'get'>): SecretReader {
           const who = /User "([^"]+)"/.exec(error.message)?.[1] ?? "the poller's ServiceAccount";
           throw new SluiceError(
             'SecretNotPermitted',
-            `the Secret ${namespace}/${name} may not be read: ${who} must have a Role in ${namespace} with the verb get on secrets, resourceNames ${name}, as in deploy/secret-access.yaml`,
+            `the Secret ${namespace}/${name} may not be read: ${who} must have a Role in ${namespace} with the verb get on secrets, resourceNames ${name}, as the chart makes it for \`poller.secretAccess\``,
             never,
             { cause: error },
           );

@@ -10,7 +10,7 @@ import {
 } from '@aws-sdk/client-lambda';
 import { CreateQueueCommand, SQSClient } from '@aws-sdk/client-sqs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { parse, parseAllDocuments } from 'yaml';
+import { parse } from 'yaml';
 import { recordsOf } from '../support/consumer.ts';
 import { startControlPlane, type ControlPlane } from '../support/control-plane.ts';
 import { eventually } from '../support/eventually.ts';
@@ -21,6 +21,7 @@ import {
   specManagers,
   type Manifest,
 } from '../support/gitops.ts';
+import { chartFolder, helm, type ChartValues } from '../support/helm.ts';
 import { reply, startHttpSink, type HttpSink } from '../support/http-sink.ts';
 import { conditionOf, TestNamespace } from '../support/kube.ts';
 import { blocksOf, readPages, repository } from '../support/markdown.ts';
@@ -35,8 +36,8 @@ import { applyCrds } from '../support/shared-control-plane.ts';
 import { startSluice, type Sluice } from '../support/sluice.ts';
 
 /**
- * A cluster as an admin sets it up from this checkout: CRDs, `deploy`, the class of `examples`; and in it every
- * example, up to what it documents. Controller and pollers run with the arguments and the rights of `deploy`, no more.
+ * A cluster as an admin sets it up from this checkout: CRDs, the chart, the class of `examples`; and in it every
+ * example, up to what it documents. Controller and pollers run with the arguments and the rights of the chart, no more.
  * The control plane is its own, since the end of the file takes Sluice away again.
  */
 const region = 'eu-west-1';
@@ -53,6 +54,7 @@ let controller: Sluice;
 const processes: Sluice[] = [];
 
 beforeAll(async () => {
+  if (isAbsent('helm')) return;
   [controlPlane, sqsServer, lambdaServer, managedServer] = await Promise.all([
     startControlPlane(),
     startFauxqs(),
@@ -61,7 +63,8 @@ beforeAll(async () => {
   ]);
   sqs = new SQSClient({ endpoint: sqsServer.endpoint, region, credentials: { ...sqsServer.credentials } });
   await applyCrds(controlPlane);
-  await kubectl('apply', '--validate=strict', '-f', 'deploy/rbac.yaml', '-f', 'examples/class/class.yaml');
+  await kubectl('apply', '--validate=strict', '-f', 'examples/class/class.yaml');
+  await release('install');
   await kubectl('create', 'namespace', 'shop');
   await kubectl('label', 'namespace', 'shop', 'sluice.dev/enabled=true');
   shop = new TestNamespace(controlPlane, 'shop');
@@ -84,15 +87,24 @@ async function kubectl(...args: readonly string[]): Promise<string> {
   return stdout;
 }
 
+/** The chart, as an admin who has installed the CRDs before. */
+function release(verb: 'install' | 'upgrade', values: ChartValues = {}): Promise<string> {
+  const least = { clusterID: 'my-cluster', aws: { region }, crds: { install: false } };
+  const where = ['--namespace', 'sluice-system', ...(verb === 'install' ? ['--create-namespace'] : [])];
+  return helm([verb, 'sluice', chartFolder(), ...where, '--values', '-'], {
+    kubeconfig: controlPlane.kubeconfig,
+    input: JSON.stringify({ ...least, ...values }),
+  });
+}
+
 interface Deployment {
-  readonly metadata: { readonly name: string };
   readonly spec: {
     readonly template: {
       readonly spec: {
         readonly serviceAccountName: string;
         readonly containers: readonly {
           readonly args: readonly string[];
-          readonly env: readonly { readonly name: string; readonly value?: string }[];
+          readonly env?: readonly { readonly name: string; readonly value?: string }[];
         }[];
       };
     };
@@ -101,12 +113,11 @@ interface Deployment {
 
 /** A process with the arguments, environment and rights of its Deployment, as far as a machine without pods allows. */
 async function start(component: 'controller' | 'poller', member = ''): Promise<Sluice> {
-  const text = fs.readFileSync(path.join(repository, 'deploy/processes.yaml'), 'utf8');
-  const deployments = [...parseAllDocuments(text)].map((document) => document.toJS() as Deployment);
-  const pod = deployments.find(({ metadata }) => metadata.name === `sluice-${component}`)?.spec.template.spec;
-  const [container] = pod?.containers ?? [];
-  if (pod === undefined || container === undefined)
-    throw new Error(`there is no Deployment of the ${component}`);
+  const name = component === 'poller' ? 'sluice-poller-default' : 'sluice-controller';
+  const place = `/apis/apps/v1/namespaces/sluice-system/deployments/${name}`;
+  const pod = ((await controlPlane.request(place)).body as Deployment).spec.template.spec;
+  const [container] = pod.containers;
+  if (container === undefined) throw new Error(`${name} has no container`);
   const { kubeconfig } = await controlPlane.serviceAccountAccess('sluice-system', pod.serviceAccountName);
   const surroundings = [
     '--kubeconfig',
@@ -127,7 +138,7 @@ async function start(component: 'controller' | 'poller', member = ''): Promise<S
     ...(lambda === undefined ? {} : { AWS_ENDPOINT_URL_LAMBDA: lambda.endpoint }),
     ...(component === 'poller' ? { SLUICE_MEMBER: member, SLUICE_POD_UID: randomUUID() } : {}),
     ...Object.fromEntries(
-      container.env.flatMap(({ name, value }) => (value === undefined ? [] : [[name, value]])),
+      (container.env ?? []).flatMap(({ name, value }) => (value === undefined ? [] : [[name, value]])),
     ),
   });
   processes.push(process);
@@ -168,7 +179,7 @@ const apply = (file: string): Promise<string> =>
 const ready = (name: string): ReturnType<TestNamespace['waitForCondition']> =>
   shop.waitForCondition({ resource: mapping, name }, { type: 'Ready' });
 
-describe('every manifest', () => {
+describe.skipIf(isAbsent('helm'))('every manifest', () => {
   const files = ['examples', 'deploy'].flatMap((folder) =>
     fs
       .readdirSync(path.join(repository, folder), { recursive: true })
@@ -176,6 +187,8 @@ describe('every manifest', () => {
       .filter((name) => name.endsWith('.yaml'))
       // Objects that were captured, and tests for Argo CD.
       .filter((name) => !name.includes('resource_customizations'))
+      // For kubectl and Helm themselves.
+      .filter((name) => !/(kustomization|values)\.yaml$/.test(name))
       .map((name) => ({
         name: path.join(folder, name),
         text: fs.readFileSync(path.join(repository, folder, name), 'utf8'),
@@ -208,7 +221,7 @@ function outdent(text: string): string {
   return text.replaceAll(new RegExp(`^${indent}`, 'gm'), '');
 }
 
-describe('every example', () => {
+describe.skipIf(isAbsent('helm'))('every example', () => {
   it('may be applied before its consumer', async () => {
     await queue('orders', { VisibilityTimeout: '2' });
     await apply('sqs-http/mapping.yaml');
@@ -310,7 +323,7 @@ describe('every example', () => {
   });
 });
 
-describe('every example under GitOps', () => {
+describe.skipIf(isAbsent('helm'))('every example under GitOps', () => {
   const examples = fs
     .readdirSync(path.join(repository, 'examples'))
     .map((name) => path.join('examples', name, 'mapping.yaml'))
@@ -344,7 +357,7 @@ describe('every example under GitOps', () => {
   }
 });
 
-describe('the rights of deploy/rbac.yaml', () => {
+describe.skipIf(isAbsent('helm'))('the rights of the chart', () => {
   it('suffice: no process was ever refused anything', async () => {
     for (const process of processes) {
       expect(await process.metric('rest_client_requests_total', { code: '200' })).toBeGreaterThan(0);
@@ -375,7 +388,7 @@ describe('the rights of deploy/rbac.yaml', () => {
         apiVersion: 'authorization.k8s.io/v1',
         kind: 'SubjectAccessReview',
         spec: {
-          user: `system:serviceaccount:sluice-system:sluice-${who}`,
+          user: `system:serviceaccount:sluice-system:${who === 'poller' ? 'sluice-poller-default' : 'sluice-controller'}`,
           resourceAttributes: { namespace: 'shop', ...attributes },
         },
       },
@@ -395,7 +408,7 @@ describe('the rights of deploy/rbac.yaml', () => {
     expect(await statuses()).toEqual([404, 404]);
   });
 
-  it('give one Secret of one namespace by deploy/secret-access.yaml, and what names it starts by itself', async () => {
+  it('give one Secret of one namespace by a value, and what names it starts by itself', async () => {
     const secured = { resource: mapping, name: 'secured' };
     await sqs.send(new CreateQueueCommand({ QueueName: 'secured' }));
     const token = { valueFrom: { secretKeyRef: { name: 'orders-ca', key: 'ca.crt' } } };
@@ -416,10 +429,10 @@ describe('the rights of deploy/rbac.yaml', () => {
     ]);
     const without = await shop.waitForCondition(secured, { type: 'Stalled', reason: 'SecretNotPermitted' });
     expect(conditionOf(without, 'Stalled')?.message).toContain(
-      'shop/orders-ca may not be read: system:serviceaccount:sluice-system:sluice-poller must have a Role in shop',
+      'shop/orders-ca may not be read: system:serviceaccount:sluice-system:sluice-poller-default must have a Role in shop',
     );
-    await kubectl('apply', '--validate=strict', '-f', path.join(repository, 'deploy/secret-access.yaml'));
-    const as = '--as=system:serviceaccount:sluice-system:sluice-poller';
+    await release('upgrade', { poller: { secretAccess: [{ namespace: 'shop', names: ['orders-ca'] }] } });
+    const as = '--as=system:serviceaccount:sluice-system:sluice-poller-default';
     expect(
       (await controlPlane.kubectl(['-n', 'shop', 'auth', 'can-i', 'get', 'secret/orders-ca', as])).code,
     ).toBe(0);
@@ -432,7 +445,7 @@ describe('the rights of deploy/rbac.yaml', () => {
   });
 });
 
-describe.skipIf(isAbsent('localemu'))('uninstalling strands nothing', () => {
+describe.skipIf(isAbsent('helm') || isAbsent('localemu'))('uninstalling strands nothing', () => {
   const object = { resource: mapping, name: 'shipments' };
   const gone = (): Promise<boolean> =>
     eventually(async () => (await controlPlane.kubectl(['get', crd])).code !== 0, {
