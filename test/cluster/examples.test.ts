@@ -9,6 +9,7 @@ import {
   PublishVersionCommand,
 } from '@aws-sdk/client-lambda';
 import { CreateQueueCommand, SQSClient } from '@aws-sdk/client-sqs';
+import { HTTP } from 'cloudevents';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { recordsOf } from '../support/consumer.ts';
@@ -29,6 +30,7 @@ import { TestQueue } from '../support/queues.ts';
 import { isAbsent } from '../support/servers/absent.ts';
 import { awsEnvironment, type AwsServer } from '../support/servers/aws-server.ts';
 import { startFauxqs } from '../support/servers/fauxqs.ts';
+import { startLambdaPod } from '../support/servers/lambda-rie.ts';
 import { lambdaZip } from '../support/servers/lambda-zip.ts';
 import { startLocalEmu } from '../support/servers/localemu.ts';
 import { startMiniStack } from '../support/servers/ministack.ts';
@@ -156,22 +158,25 @@ async function queue(name: string, attributes: Record<string, string> = {}): Pro
 /** The Service that an example names, with one ready endpoint: the sink. */
 async function serve(name: string, sink: HttpSink): Promise<void> {
   const port = { name: 'http', port: 80, targetPort: sink.port };
-  await shop.apply([
-    {
-      apiVersion: 'v1',
-      kind: 'Service',
-      metadata: { name },
-      spec: { selector: { app: name }, ports: [port] },
-    },
-    {
-      apiVersion: 'discovery.k8s.io/v1',
-      kind: 'EndpointSlice',
-      metadata: { name: `${name}-test`, labels: { 'kubernetes.io/service-name': name } },
-      addressType: 'IPv4',
-      endpoints: [{ addresses: ['192.0.2.1'], conditions: { ready: true } }],
-      ports: [{ name: 'http', port: sink.port, protocol: 'TCP' }],
-    },
-  ]);
+  await shop.apply({
+    apiVersion: 'v1',
+    kind: 'Service',
+    metadata: { name },
+    spec: { selector: { app: name }, ports: [port] },
+  });
+  await endpoint(name, port.name, sink.port);
+}
+
+/** A ready endpoint of the Service `service` for its port `portName`, at `port` of this machine. */
+async function endpoint(service: string, portName: string, port: number): Promise<void> {
+  await shop.apply({
+    apiVersion: 'discovery.k8s.io/v1',
+    kind: 'EndpointSlice',
+    metadata: { name: `${service}-test`, labels: { 'kubernetes.io/service-name': service } },
+    addressType: 'IPv4',
+    endpoints: [{ addresses: ['192.0.2.1'], conditions: { ready: true } }],
+    ports: [{ name: portName, port, protocol: 'TCP' }],
+  });
 }
 
 const apply = (file: string): Promise<string> =>
@@ -305,6 +310,42 @@ describe.skipIf(isAbsent('helm'))('every example', () => {
         .map(({ body }) => body)
         .toSorted(),
     ).toEqual(['1', '2']);
+  });
+
+  it.skipIf(isAbsent('aws-lambda-rie'))('sqs-lambda-container runs the function of an image', async () => {
+    const thumbnails = await queue('thumbnails', { VisibilityTimeout: '2' });
+    await using ledger = await startHttpSink();
+    await using pod = await startLambdaPod({ ledgerUrl: ledger.url });
+    await apply('sqs-lambda-container/function.yaml');
+    await endpoint('thumbnailer', 'invoke', pod.port);
+    await apply('sqs-lambda-container/mapping.yaml');
+    await ready('thumbnails');
+    await thumbnails.send(['{"n":1}', '{"fail":true}']);
+    await eventually(() => thumbnails.isEmpty(), { timeoutMs: 20_000 });
+    const begun = ledger.requests
+      .map((request) => request.json() as { phase: string; event: { Records: { body: string }[] } })
+      .filter(({ phase }) => phase === 'begin')
+      .flatMap(({ event }) => event.Records.map(({ body }) => body));
+    expect(begun.toSorted((one, other) => one.localeCompare(other))).toEqual([
+      '{"fail":true}',
+      '{"fail":true}',
+      '{"n":1}',
+    ]);
+    expect(pod.process.end).toBeUndefined();
+  });
+
+  it('sqs-cloudevents delivers a batch of events', async () => {
+    const signups = await queue('signups');
+    await using sink = await startHttpSink();
+    await serve('signups-consumer', sink);
+    await apply('sqs-cloudevents/mapping.yaml');
+    await ready('signups');
+    const [id] = await signups.send(['{"user":"a"}']);
+    await eventually(() => signups.isEmpty(), { timeoutMs: 20_000 });
+    const [request] = sink.requests;
+    expect(request?.path).toBe('/events');
+    const events = HTTP.toEvent({ headers: request?.headers ?? {}, body: request?.body });
+    expect(events).toMatchObject([{ id, source: signups.arn, data: { user: 'a' } }]);
   });
 
   it.skipIf(isAbsent('localemu'))('sqs-managed has a live mapping at AWS', async () => {
