@@ -268,6 +268,39 @@ describe('a header from a Secret', () => {
   });
 });
 
+describe.each([
+  { format: 'LambdaInvoke', path: '/2015-03-31/functions/function/invocations', type: 'application/json' },
+  { format: 'CloudEvents', path: '/', type: 'application/cloudevents-batch+json' },
+])('the format $format', ({ format, path, type }) => {
+  it('has client certificates and headers from Secrets, and follows them', async () => {
+    const name = format.toLowerCase();
+    const [servers, clients, others] = [authority('Servers'), authority('Clients'), authority('Others')];
+    const client = (issuer: TestCertificate) => {
+      const { certPem, keyPem } = makeCertificate({ name: 'sluice', issuer });
+      return { 'tls.crt': certPem, 'tls.key': keyPem };
+    };
+    await using sink = await tlsSink(serverCertificate(name, servers), { clients });
+    await fleet.serve(name, sink);
+    await secret(`${name}-ca`, { 'ca.crt': servers.certPem });
+    await secret(`${name}-client`, client(others));
+    await secret(`${name}-token`, { token: 'former' });
+    const { queue } = await mapping(name, {
+      format,
+      headers: { 'X-Token': { valueFrom: { secretKeyRef: { name: `${name}-token`, key: 'token' } } } },
+      tls: { caSecretRef: { name: `${name}-ca` }, clientCertSecretRef: { name: `${name}-client` } },
+    });
+    await queue.send(['{"n":1}']);
+    await fleet.namespace.waitForCondition(esm(name), { type: 'TargetHealthy', status: 'False' });
+    expect(sink.requests).toHaveLength(0);
+
+    await secret(`${name}-client`, client(clients));
+    const first = await eventually(() => sink.requests[0], { timeoutMs: 30_000, what: 'a delivery' });
+    expect(first).toMatchObject({ path, headers: { 'content-type': type, 'x-token': 'former' } });
+    await secret(`${name}-token`, { token: 'current' });
+    await sendUntil(queue, 'the new value', () => sink.requests.at(-1)?.headers['x-token'] === 'current');
+  });
+});
+
 describe('without a cluster', () => {
   it.each([
     {
