@@ -65,6 +65,6 @@ test('names the Role that is needed, and for whom, when a Secret may not be read
     throw fail('Forbidden', 403, `secrets "key" is forbidden: User "${who}" cannot get resource "secrets"`);
   };
   await expect(kubeSecretReader(api).read('shop', 'key', signal)).rejects.toThrow(
-    `the Secret shop/key may not be read: ${who} must have a Role in shop with the verb get on secrets, resourceNames key, as the chart makes it for poller.secretAccess`,
+    `the Secret shop/key may not be read: ${who} must have a Role in shop with the verb get on secrets, resourceNames key, as the chart makes it for \`poller.secretAccess\``,
   );
 });
