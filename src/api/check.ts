@@ -3,6 +3,7 @@
  * gives the same verdict on the first two; the third ends as `Stalled`, reason `InvalidSpec`, and is what controller
  * and poller call (`checkSpec`).
  */
+import { parseArn } from './arn.ts';
 import { openApiSchema, kinds, type KindDefinition } from './crd.ts';
 import type { EventSourceMappingSpec } from './mapping.ts';
 import { foundText, pathText, type Finding, type Path } from './problem.ts';
@@ -55,6 +56,16 @@ export function checkSpec(spec: EventSourceMappingSpec, options: CheckOptions): 
       path,
       message: `\`${pathText(path)}\` must be a valid filter pattern: ${problem}`,
       found: foundText(pattern),
+    });
+  }
+  const source = spec.eventSourceARN === undefined ? undefined : parseArn(spec.eventSourceARN);
+  if (source?.service === 'sqs' && !/^(?=.{1,80}$)[A-Za-z0-9_-]+([.]fifo)?$/.test(source.resource)) {
+    const path = ['spec', 'eventSourceARN'];
+    findings.push({
+      path,
+      message:
+        '`spec.eventSourceARN` must end in the name of a queue: at most 80 of letters, digits, - and _, with .fifo at the end of a FIFO queue',
+      found: foundText(spec.eventSourceARN),
     });
   }
   // In Managed mode `poller` is inert.

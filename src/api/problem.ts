@@ -30,11 +30,23 @@ const longest = 80;
 
 /** A value as a message shows it: JSON, at most 80 characters, a URL without what may be a secret in it. */
 export function foundText(value: unknown): string {
-  const text =
-    typeof value === 'object' && value !== null
-      ? shape(value)
-      : (JSON.stringify(typeof value === 'string' ? withoutSecrets(value) : value) ?? 'nothing');
+  const text = shownText(value);
   return text.length > longest ? `${text.slice(0, longest)}…` : text;
+}
+
+function shownText(value: unknown): string {
+  if (typeof value === 'object' && value !== null) return shape(value);
+  if (typeof value === 'string') return visible(JSON.stringify(withoutSecrets(value)));
+  // JSON has no words for infinity and for what is no number.
+  return typeof value === 'number' ? String(value) : (JSON.stringify(value) ?? 'nothing');
+}
+
+/** Text with its invisible characters as escapes: they could direct a terminal, or make a name look like another. */
+export function visible(text: string): string {
+  return text.replace(
+    /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu,
+    (character) => `\\u{${(character.codePointAt(0) ?? 0).toString(16)}}`,
+  );
 }
 
 /** The value found at `path`, where it may be shown at all: what is given as a header is often a token. */

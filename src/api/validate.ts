@@ -3,6 +3,7 @@
  * and gives the verdict of an API server with strict field validation, and beyond it what ends as `InvalidSpec`.
  */
 import { checkObject, checkSpec, kindNamed, type CheckOptions } from './check.ts';
+import { checkMetadata } from './check-metadata.ts';
 import { kinds } from './crd.ts';
 import type { EventSourceMapping } from './mapping.ts';
 import { annotations, apiVersion, group, pauseProblem } from './meta.ts';
@@ -140,8 +141,6 @@ function readHead(value: unknown): Head {
   return { apiVersion: versionText, kind, metadata: isRecord(metadata) ? metadata : {} };
 }
 
-const objectName = /^[a-z0-9]([a-z0-9-]*[a-z0-9])?([.][a-z0-9]([a-z0-9-]*[a-z0-9])?)*$/;
-
 function headFindings(
   versionText: string,
   kind: string,
@@ -165,29 +164,7 @@ function headFindings(
       found: foundText(kind),
     });
   }
-  for (const field of ['labels', 'annotations'] as const) {
-    const texts = metadata[field] ?? {};
-    const path = ['metadata', field];
-    if (!isRecord(texts)) {
-      const message = `\`${pathText(path)}\` must be an object`;
-      findings.push({ path, message, found: foundText(texts) });
-      continue;
-    }
-    for (const [key, text] of Object.entries(texts)) {
-      // The API server takes null for an empty text.
-      if (typeof text === 'string' || text === null) continue;
-      const message = `\`${pathText([...path, key])}\` must be a text; put it in quotes`;
-      findings.push({ path: [...path, key], message, found: foundText(text) });
-    }
-  }
-  const name = metadata['name'];
-  if (name === undefined && typeof metadata['generateName'] === 'string') return findings;
-  if (name === undefined)
-    findings.push({ path: ['metadata', 'name'], message: '`metadata.name` must be set' });
-  else if (typeof name !== 'string' || name.length > 253 || !objectName.test(name)) {
-    const message = '`metadata.name` must be a DNS subdomain: at most 253 of a-z, 0-9, - and .';
-    findings.push({ path: ['metadata', 'name'], message, found: foundText(name) });
-  }
+  findings.push(...checkMetadata(metadata));
   return findings;
 }
 

@@ -5,10 +5,13 @@
 import { readFile, readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { EventSourceMapping } from '../api/mapping.ts';
-import { mappingsOf, validateText } from '../api/validate.ts';
+import { visible } from '../api/problem.ts';
+import { mappingsOf, problemText, validateText } from '../api/validate.ts';
 import { compileFilterCriteria } from '../filter/filter-criteria.ts';
 import { SluiceError, never } from '../lib/errors.ts';
 import { permitUrl } from '../targets/url-policy.ts';
+
+const mostProblems = 20;
 
 export interface Manifests {
   readonly mappings: readonly EventSourceMapping[];
@@ -32,6 +35,7 @@ export async function readManifests(paths: readonly string[], former?: Manifests
   const mappings: EventSourceMapping[] = [];
   const problems: string[] = [];
   const notes: string[] = [];
+  const seen = new Map<string, string>();
   for (const { file, text } of texts) {
     const documents = validateText(text, { patternProblem });
     for (const document of documents) {
@@ -39,21 +43,26 @@ export async function readManifests(paths: readonly string[], former?: Manifests
         notes.push(`${file}:${document.line}: ${document.resourceKind} ${document.name} is not run`);
       else
         problems.push(
-          ...document.problems.map(
-            (problem) => `${file}:${problem.line}: ${problem.path}: ${problem.message}`,
-          ),
+          ...document.problems.map((problem) => visible(`${file}:${problem.line}: ${problemText(problem)}`)),
         );
     }
-    mappings.push(...mappingsOf(documents));
+    for (const mapping of mappingsOf(documents)) {
+      const key = `${mapping.metadata.namespace ?? 'default'}/${mapping.metadata.name}`;
+      const first = seen.get(key);
+      if (first !== undefined) problems.push(`${key} is defined twice, in ${first} and in ${file}`);
+      seen.set(key, first ?? file);
+      mappings.push(mapping);
+    }
   }
-  const seen = new Set<string>();
-  for (const { metadata } of mappings) {
-    const key = `${metadata.namespace ?? 'default'}/${metadata.name}`;
-    if (seen.has(key)) problems.push(`${key} is defined twice`);
-    seen.add(key);
-  }
-  if (problems.length > 0) throw new SluiceError('InvalidSpec', problems.join('\n'), never);
+  if (problems.length > 0) throw new SluiceError('InvalidSpec', shortList(problems), never);
   return { mappings, content, notes };
+}
+
+/** A file of garbage has thousands of problems; the first ones tell. */
+function shortList(problems: readonly string[]): string {
+  const shown = problems.slice(0, mostProblems);
+  const more = problems.length - shown.length;
+  return [...shown, ...(more > 0 ? [`and ${more} more; \`sluice validate\` lists them all`] : [])].join('\n');
 }
 
 /** Why a filter pattern cannot be used, or undefined. */

@@ -6,6 +6,7 @@ import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { problemText, validateText, type Problem, type ValidatedDocument } from '../api/validate.ts';
+import { visible } from '../api/problem.ts';
 import { maximumTextLength } from '../api/yaml.ts';
 import { messageOf } from '../lib/errors.ts';
 import { UsageError, exitCodes, type Command, type Io } from './command.ts';
@@ -88,7 +89,8 @@ function text(documents: readonly Located[]): string {
     ];
   });
   const { checked, skipped, problems, warnings } = counts(documents);
-  return `${[...lines, `${checked} checked, ${problems} problems, ${warnings} warnings, ${skipped} skipped`].join('\n')}\n`;
+  // Names and keys are whoever wrote the manifest's; the terminal is ours.
+  return `${[...lines.map(visible), `${checked} checked, ${problems} problems, ${warnings} warnings, ${skipped} skipped`].join('\n')}\n`;
 }
 
 function json(documents: readonly Located[]): string {

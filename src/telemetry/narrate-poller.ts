@@ -125,12 +125,12 @@ export function narratePoller(
           ...facts,
           reason: event.reason,
           detail: event.message,
-          delayMs: event.delayMs,
+          delayMs: Math.round(event.delayMs),
         });
         return;
       case 'unbraked':
         metrics.set('sluice_target_braked', labels, 0);
-        log.info('Receiving again, the target takes batches', { ...facts, heldMs: event.heldMs });
+        log.info('Receiving again, the target takes batches', { ...facts, heldMs: Math.round(event.heldMs) });
         return;
       case 'let-go':
         metrics.inc('sluice_let_go_events_total', { ...labels, reason: event.reason }, event.records);
@@ -146,7 +146,7 @@ export function narratePoller(
           ...facts,
           reason: event.reason,
           detail: event.message,
-          delayMs: event.delayMs,
+          delayMs: Math.round(event.delayMs),
         });
         return;
       case 'source-opened':

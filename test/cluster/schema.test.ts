@@ -10,6 +10,7 @@ import { pathText } from '../../src/api/problem.ts';
 import { testNamespace } from '../support/kube.ts';
 import { sharedControlPlane } from '../support/shared-control-plane.ts';
 import type { Json } from '../support/schema/bases.ts';
+import { metadataCases } from '../support/schema/metadata-cases.ts';
 import { schemaCases, type SchemaCase } from '../support/schema/cases.ts';
 
 interface Verdict {
@@ -39,6 +40,25 @@ test.each(kinds.map((kind) => [kind.name.kind, kind] as const))(
     expect(disagreements).toEqual([]);
   },
 );
+
+test('the API server agrees with sluice validate on metadata', async () => {
+  await using namespace = await testNamespace(sharedControlPlane());
+  const [kind] = kinds.filter(({ name }) => name.kind === 'EventSourceMapping');
+  if (kind === undefined) throw new Error('there is no such kind');
+  const verdicts = metadataCases.map(async ({ metadata }) => {
+    const object = {
+      apiVersion,
+      kind: 'EventSourceMapping',
+      metadata: { name: 'orders', ...metadata },
+      spec: { mode: 'Managed', eventSourceARN: 'arn:aws:sqs:::orders', functionName: 'orders' },
+    };
+    const { accepted } = await ask(`${folderOf(namespace.name, kind)}?${strict}`, 'POST', object);
+    return { metadata, accepted };
+  });
+  expect(await Promise.all(verdicts)).toEqual(
+    metadataCases.map(({ metadata, field }) => ({ metadata, accepted: field === undefined })),
+  );
+});
 
 async function disagreementsOf(
   namespace: string,

@@ -3,6 +3,7 @@ import { kinds } from '../../../src/api/crd.ts';
 import { patternWords } from '../../../src/api/pattern-words.ts';
 import { problemText, validateText } from '../../../src/api/validate.ts';
 import { constraintsOf } from '../../support/schema/constraints.ts';
+import { metadataCases } from '../../support/schema/metadata-cases.ts';
 
 /** Problems of the only document, as `LINE: PATH: MESSAGE`. */
 function problems(text: string, options = {}): readonly string[] {
@@ -129,15 +130,45 @@ describe('a problem', () => {
     );
   });
 
-  test('is a label or annotation that is no text', () => {
-    const text = mapping(...base).replace(
-      'orders}',
-      'orders, labels: {a: 1}, annotations: {sluice.dev/paused: yes}}',
-    );
+  test.each(metadataCases)('of metadata is what the API server refuses: %j', ({ metadata, field }) => {
+    const text = JSON.stringify({
+      apiVersion: 'sluice.dev/v1alpha1',
+      kind: 'EventSourceMapping',
+      metadata: { name: 'orders', ...metadata },
+      spec: { mode: 'Managed', functionName: 'orders', eventSourceARN: 'arn:aws:sqs:::orders' },
+    });
+    const [document] = validateText(text);
+    const paths = document?.kind === 'checked' ? document.problems.map(({ path }) => path) : [document];
+    expect(paths).toEqual(field === undefined ? [] : [field]);
+  });
+
+  test('is a brake that YAML takes for a boolean, as kubectl does', () => {
+    const text = mapping(...base).replace('orders}', 'orders, annotations: {sluice.dev/paused: yes}}');
     expect(problems(text)).toEqual([
-      '3: metadata.labels.a: `metadata.labels.a` must be a text; put it in quotes (found 1)',
       '3: metadata.annotations["sluice.dev/paused"]: `metadata.annotations["sluice.dev/paused"]` must be a text; put it in quotes (found true)',
     ]);
+  });
+
+  test.each(['a/b', 'orders.fifo.fifo', 'or.ders', 'x'.repeat(81), 'a:b'])(
+    'is a queue name that SQS does not take: %s',
+    (name) => {
+      const [found, ...more] = problems(
+        mapping(...base.slice(0, 2), `eventSourceARN: "arn:aws:sqs:::${name}"`),
+      );
+      expect(more).toEqual([]);
+      expect(found).toContain(
+        '7: spec.eventSourceARN: `spec.eventSourceARN` must end in the name of a queue',
+      );
+    },
+  );
+
+  test.each([
+    { why: 'no number of JSON', value: '1e999', found: 'Infinity' },
+    { why: 'none at all', value: '.nan', found: 'NaN' },
+    { why: 'a text that turns what follows', value: '"\\u202E5"', found: '"\\u{202e}5"' },
+    { why: 'a text that directs a terminal', value: '"\\u009b2J"', found: '"\\u{9b}2J"' },
+  ])('shows a value as it is: $why', ({ value, found }) => {
+    expect(problems(mapping(...base, `batchSize: ${value}`))[0]).toContain(`(found ${found})`);
   });
 
   test('is a starting time in the future, when the time is known', () => {

@@ -76,7 +76,17 @@ describe('the manifests of `sluice run`', () => {
     {
       why: 'the same mapping twice',
       text: `${manifest('a')}---\n${manifest('a')}`,
-      message: /default\/a is defined twice/,
+      message: /default\/a is defined twice, in .*a\.yaml and in .*a\.yaml/,
+    },
+    {
+      why: 'no YAML at all',
+      text: 'a: [',
+      message: /a\.yaml:\d+: The text must be YAML/,
+    },
+    {
+      why: 'thousands of problems, of which the first are told',
+      text: `${manifest('a')}${Array.from({ length: 3000 }, (_, index) => `  f${index}: 1\n`).join('')}`,
+      message: /f19` is not a known field\nand 2980 more; `sluice validate` lists them all$/,
     },
   ])('that cannot be run are refused with file, line and path: $why', async ({ text, message }) => {
     using folder = tempFolder();

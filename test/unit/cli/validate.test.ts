@@ -154,6 +154,11 @@ describe('sluice validate', () => {
       expect((await run(['-f', '-'], braked(value))).out).toContain(' 0 warnings');
   });
 
+  test('lets no name direct the terminal', async () => {
+    const { out } = await run(['-f', '-'], 'apiVersion: v1\nkind: "A\\e[2J"\nmetadata: {name: "\\u202Ea"}\n');
+    expect(out.split('\n')[0]).toBe('<stdin>:1: skipped: A\\u{1b}[2J \\u{202e}a is not of sluice.dev');
+  });
+
   test('finds two objects with one name', async () => {
     const { code, out } = await run(['-f', path('good.yaml'), '-f', '-'], good);
     expect(code).toBe(1);
