@@ -57,6 +57,10 @@ function annotationPart(kind: KindDefinition): string {
         `\`${annotations.adoptUUID}\``,
         'UUID of the AWS mapping to adopt where source and function do not name exactly one.',
       ],
+      [
+        `\`${annotations.confirmDeletion}\``,
+        '`true` lets a deletion go on that is held, since many mappings were deleted at once.',
+      ],
       [`\`${annotations.forceFinalize}\``, '`true` gives the AWS mapping up and lets the object go.'],
     ],
     MappingClass: [

@@ -97,6 +97,10 @@ export const reasons = {
     fix: 'Set `enabled: true` to deliver again.',
   },
   Deleting: { description: 'The mapping is being deleted; AWS or a member still holds it.', fix: nothing },
+  DeletionHeld: {
+    description: 'Many mappings are deleted at once, so the deletion waits to be confirmed.',
+    fix: 'If it is meant, set the annotation `sluice.dev/confirm-deletion: "true"` on each of them.',
+  },
   Progressing: { description: 'A change is under way.', fix: nothing },
   ProgressingWithRetry: {
     description: 'A step did not succeed and is tried again with back-off.',
@@ -355,6 +359,10 @@ export const reasons = {
   },
   Created: { description: 'The AWS mapping was created.', fix: nothing },
   Adopted: { description: 'A mapping that AWS had already was taken over.', fix: nothing },
+  Replacing: {
+    description: 'The AWS mapping is deleted and made anew, as `replacementPolicy: Recreate` allows.',
+    fix: 'Nothing; the message says what happens to records meanwhile.',
+  },
   Updated: { description: 'The AWS mapping was updated.', fix: nothing },
   Deleted: { description: 'The AWS mapping is gone.', fix: nothing },
   Retained: {

@@ -17,6 +17,8 @@ export const annotations = {
   adoptUUID: 'sluice.dev/adopt-uuid',
   /** `true` gives up the AWS mapping and removes the finalizer. */
   forceFinalize: 'sluice.dev/force-finalize',
+  /** `true` lets a deletion go on that is held, since many were deleted at once. */
+  confirmDeletion: 'sluice.dev/confirm-deletion',
 } as const;
 
 /** Values of the annotation `sluice.dev/paused`. */

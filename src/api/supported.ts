@@ -52,7 +52,6 @@ export function supported(spec: EventSourceMappingSpec): readonly Unsupported[] 
     if (spec.poller?.rateLimit !== undefined) no('poller.rateLimit', 'a rate limit');
   } else {
     if (spec.handoverTo !== undefined) no('handoverTo', 'the move of a mapping to Managed mode');
-    if (spec.replacementPolicy === 'Recreate') no('replacementPolicy', '`Recreate`');
   }
   return found;
 }

@@ -42,6 +42,16 @@ export const controllerOptions = {
     value: 'N',
     help: 'How often a settled AWS mapping is compared with its spec, in seconds. Default 600.',
   },
+  'deletion-hold-percent': {
+    type: integerType(0, 100, 20),
+    value: 'N',
+    help: 'Deletions of more than this share of all live AWS mappings within 10 minutes are held until confirmed; 100 holds none. Default 20.',
+  },
+  'deletion-hold-over': {
+    type: integerType(0, 100_000, 10),
+    value: 'N',
+    help: 'So many deletions at once are never held. Default 10.',
+  },
   'aws-requests-per-second': {
     type: integerType(1, 15, 5),
     value: 'N',

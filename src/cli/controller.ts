@@ -10,6 +10,7 @@ import { apiVersion, group, resources } from '../api/meta.ts';
 import type { EventSourceMapping } from '../api/mapping.ts';
 import { AwsClients } from '../aws/clients.ts';
 import { ClusterBackend } from '../backends/cluster/backend.ts';
+import { DeletionHold } from '../controller/deletion-hold.ts';
 import { kubernetesEvent, type Emit } from '../controller/events.ts';
 import { refOf } from '../controller/pass.ts';
 import { startHttpServer } from '../http/server.ts';
@@ -180,6 +181,12 @@ async function runController(argv: readonly string[], io: Io): Promise<number> {
         clock,
         emit,
         problemsOf,
+        deletions: new DeletionHold({
+          clock,
+          percent: values['deletion-hold-percent'],
+          over: values['deletion-hold-over'],
+          mappings: cache.mappings,
+        }),
       },
       random,
       workers: values.workers,

@@ -1,7 +1,8 @@
 /** Observe, plan, act: one step of a live mapping towards what is desired, as the situation it ends in. */
-import type { ExternalBackend, Backend, Observation, Subject } from './backend.ts';
+import type { Backend, Difference, ExternalBackend, Observation, Subject } from './backend.ts';
 import { failureOf, nextOf, refOf, type Next, type ReconcilerDeps } from './pass.ts';
 import { paths, plan, type Action } from './plan.ts';
+import { replacing } from './replace.ts';
 import { differsIn, earlier, type Situation } from './drafts.ts';
 
 /**
@@ -27,7 +28,7 @@ export async function converge(
   let observation: Observation | undefined;
   try {
     observation = await backend.observe(subject, signal);
-    const action = plan(observation, subject.effective.values.managementPolicy);
+    const action = plan(observation, subject.effective.values);
     const situation = isTakenOver(subject, observation)
       ? takenOver(deps, subject, observation)
       : await act(deps, backend, subject, observation, action, signal);
@@ -84,6 +85,8 @@ async function act(
       });
       return { kind: 'progressing', facts, message: 'The AWS mapping is being created' };
     }
+    case 'replace':
+      return replace(deps, backend, subject, observation, action.differences, signal);
     case 'update': {
       const { differences } = action;
       // With an edit in hand the difference is ours; without one somebody changed the AWS mapping.
@@ -97,6 +100,29 @@ async function act(
       return { kind: 'progressing', facts, message, ...(foreign ? { differences } : {}) };
     }
   }
+}
+
+/**
+ * One step of a replacement: the old mapping is deleted. Until it is gone it is seen as changing, then as missing, so
+ * that a pass that is cut off is taken up by the next one.
+ */
+async function replace(
+  deps: ReconcilerDeps,
+  backend: ExternalBackend,
+  subject: Subject,
+  observation: Observation,
+  differences: readonly Difference[],
+  signal: AbortSignal,
+): Promise<Situation> {
+  const { mapping, effective } = subject;
+  const facts = 'facts' in observation ? observation.facts : undefined;
+  const uuid = facts?.mapping?.uuid;
+  const message = replacing(uuid ?? '', differences, effective, mapping.spec);
+  // A step that found the mapping in use is repeated; it is told once.
+  if (earlier(mapping, 'Reconciling')?.message !== message)
+    deps.emit({ kind: 'acted', mapping: refOf(mapping), action: 'replacing', uuid, detail: message });
+  await backend.release(subject, () => 'Delete', signal);
+  return { kind: 'progressing', message, differences, ...(facts === undefined ? {} : { facts }) };
 }
 
 /** Whether this look is the first at a mapping that the object adopts. */

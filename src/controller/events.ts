@@ -66,6 +66,7 @@ export type ActionDone =
   | 'created'
   | 'adopted'
   | 'updated'
+  | 'replacing'
   | 'deleted'
   | 'retained'
   | 'disabled'
@@ -95,6 +96,10 @@ export const kubernetesEvents = {
   Created: { type: 'Normal', when: 'The AWS mapping was created.' },
   Adopted: { type: 'Normal', when: 'A mapping that AWS had already was taken over; nothing was changed.' },
   Updated: { type: 'Normal', when: 'The AWS mapping was updated; the note names the fields.' },
+  Replacing: {
+    type: 'Warning',
+    when: 'The AWS mapping is deleted, to be made anew; the note says what happens to records meanwhile.',
+  },
   Deleted: { type: 'Normal', when: 'The AWS mapping was deleted.' },
   Retained: {
     type: 'Normal',
@@ -131,6 +136,7 @@ const actionReasons = {
   created: 'Created',
   adopted: 'Adopted',
   updated: 'Updated',
+  replacing: 'Replacing',
   deleted: 'Deleted',
   retained: 'Retained',
   disabled: 'Retained',

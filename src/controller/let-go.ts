@@ -16,6 +16,7 @@ import type { Situation } from './drafts.ts';
 /** One step of a deletion; undefined when the object may go and needs no status any more. */
 export async function letGo(
   deps: ReconcilerDeps,
+  key: string,
   mapping: EventSourceMapping,
   signal: AbortSignal,
 ): Promise<Step | undefined> {
@@ -28,6 +29,12 @@ export async function letGo(
     return undefined;
   }
   if (mapping.spec.managementPolicy === 'Observe') return letGoUntouched(deps, mapping, signal);
+  const held = deps.deletions.reasonToWait(mapping);
+  if (held !== undefined) {
+    const situation: Situation = { kind: 'deleting', reason: 'DeletionHeld', message: held };
+    return { situation, next: nextOf(situation, undefined) };
+  }
+  deps.deletions.begun(mapping);
   const { identity, class: mappingClass } = deps.classes.forRelease(mapping);
   const subject = { mapping, identity, effective: effective(mapping.spec, { class: mappingClass?.spec }) };
   const policyFor = (adopted: boolean): ReleasePolicy => releasePolicy(mapping.spec, adopted);
@@ -36,9 +43,17 @@ export async function letGo(
   const situation: Situation = {
     kind: 'deleting',
     reason: left.failure ?? 'Deleting',
-    message: left.message,
+    message:
+      left.failure !== undefined && deps.failures(key) >= hopeless ? wayOut(left.message) : left.message,
   };
   return { situation, next: nextOf(situation, undefined, left.atLeastMs) };
+}
+
+/** Failures in a row after which a deletion tells how to give up: with the role or the account gone it never ends. */
+const hopeless = 5;
+
+function wayOut(message: string): string {
+  return `${message}. To let the object go and leave the AWS mapping behind, set the annotation \`${annotations.forceFinalize}: "true"\``;
 }
 
 /** One step of a hand-over from AWS to the cluster; undefined when AWS reads no more and the finalizer is gone. */

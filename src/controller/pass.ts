@@ -6,6 +6,7 @@ import type { Clock } from '../lib/clock.ts';
 import { SluiceError } from '../lib/errors.ts';
 import type { Backend, ExternalBackend } from './backend.ts';
 import type { ClassBook } from './classes.ts';
+import type { DeletionHold } from './deletion-hold.ts';
 import type { Emit, MappingRef } from './events.ts';
 import type { MappingStore } from './store.ts';
 import type { Situation } from './drafts.ts';
@@ -20,6 +21,7 @@ export interface ReconcilerDeps {
   readonly failures: (key: string) => number;
   /** What is wrong with a spec beyond what the CRD can say: messages for a person. */
   readonly problemsOf: (spec: EventSourceMappingSpec) => readonly string[];
+  readonly deletions: DeletionHold;
 }
 
 /** When to look again: not before something happens, after a time, or with back-off (not before `atLeastMs`). */
@@ -57,6 +59,8 @@ export function nextOf(situation: Situation, recheckMs: number | undefined, atLe
     case 'retrying':
       return { kind: 'retry', atLeastMs };
     case 'deleting':
+      // A person's annotation is what it waits for.
+      if (situation.reason === 'DeletionHeld') return { kind: 'done' };
       return situation.reason === 'Deleting' ? { kind: 'after', ms: settleMs } : { kind: 'retry', atLeastMs };
     case 'handing-over':
       return situation.reason === 'HandoverInProgress'

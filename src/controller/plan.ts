@@ -2,6 +2,7 @@
  * What to do about an observation. Pure, and the only place that chooses. It does not carry anything out, and knows
  * nothing of AWS or of the fleet.
  */
+import type { EffectiveValues } from '../api/effective.ts';
 import type { EventSourceMappingSpec } from '../api/mapping.ts';
 import type { Reason } from '../api/conditions.ts';
 import type { Difference, Observation, ReleasePolicy } from './backend.ts';
@@ -11,20 +12,24 @@ export type Action =
   | { readonly kind: 'none' }
   | { readonly kind: 'create' }
   | { readonly kind: 'update'; readonly differences: readonly Difference[] }
+  /** Delete it, and create it anew when it is gone. */
+  | { readonly kind: 'replace'; readonly differences: readonly Difference[] }
   /** Nothing may be done until somebody changes something. */
   | { readonly kind: 'refuse'; readonly reason: Reason; readonly message: string };
 
+/** What the spec allows. */
+export type Policies = Pick<EffectiveValues, 'managementPolicy' | 'replacementPolicy'>;
+
+const cautious: Policies = { managementPolicy: 'Full', replacementPolicy: 'Never' };
+
 /** The one action that brings what was observed closer to what is desired; none under the policy Observe. */
-export function plan(
-  observation: Observation,
-  policy: EventSourceMappingSpec['managementPolicy'] = 'Full',
-): Action {
-  if (policy === 'Observe' && observation.kind !== 'refused') return { kind: 'none' };
+export function plan(observation: Observation, policies: Policies = cautious): Action {
+  if (policies.managementPolicy === 'Observe' && observation.kind !== 'refused') return { kind: 'none' };
   switch (observation.kind) {
     case 'missing':
       return { kind: 'create' };
     case 'drifted':
-      return planUpdate(observation.differences);
+      return planChange(observation, policies);
     case 'refused':
       return { kind: 'refuse', reason: observation.reason, message: observation.message };
     case 'current':
@@ -34,15 +39,22 @@ export function plan(
   }
 }
 
-function planUpdate(differences: readonly Difference[]): Action {
+function planChange(
+  { differences, claimed }: Extract<Observation, { readonly kind: 'drifted' }>,
+  { replacementPolicy }: Policies,
+): Action {
   const fixed = differences.filter(({ createOnly }) => createOnly);
   if (fixed.length === 0) return { kind: 'update', differences };
+  // What was adopted and never changed since may be in production as it is: a manifest that does not fit must not
+  // delete it.
+  if (replacementPolicy === 'Recreate' && claimed) return { kind: 'replace', differences };
   // Not even the other fields are changed: half an edit is no state that anybody asked for.
   const [first] = fixed;
+  const remedy = claimed ? 'undo the change, or set `replacementPolicy: Recreate`' : 'correct the spec';
   return {
     kind: 'refuse',
     reason: 'CreateOnlyFieldChanged',
-    message: `${paths(fixed)} must stay as it is on a live AWS mapping: ${shown(first?.observed)}; found ${shown(first?.desired)}`,
+    message: `${paths(fixed)} must stay as it is on a live AWS mapping: ${shown(first?.observed)}; found ${shown(first?.desired)}; ${remedy}`,
   };
 }
 

@@ -67,7 +67,7 @@ async function stepOf(
   inForce: ReturnType<typeof effective>,
   signal: AbortSignal,
 ): Promise<Step | undefined> {
-  if (mapping.metadata.deletionTimestamp !== undefined) return letGo(deps, mapping, signal);
+  if (mapping.metadata.deletionTimestamp !== undefined) return letGo(deps, key, mapping, signal);
 
   const isManaged = mapping.spec.mode === 'Managed';
   const isObserved = isManaged && mapping.spec.managementPolicy === 'Observe';

@@ -4,6 +4,7 @@ import { finalizer } from '../../src/api/meta.ts';
 import { AwsBackend } from '../../src/backends/aws/backend.ts';
 import { ClusterBackend } from '../../src/backends/cluster/backend.ts';
 import { classBook } from '../../src/cli/class-book.ts';
+import { DeletionHold } from '../../src/controller/deletion-hold.ts';
 import type { ReconcilerEvent } from '../../src/controller/events.ts';
 import type { Next, ReconcilerDeps } from '../../src/controller/pass.ts';
 import { reconcile } from '../../src/controller/reconcile.ts';
@@ -119,6 +120,12 @@ export class TestReconciler {
     emit: (event) => this.events.push(event),
     failures: () => this.failures,
     problemsOf: () => this.problems,
+    deletions: new DeletionHold({
+      clock: this.clock,
+      percent: 20,
+      over: 10,
+      mappings: () => this.store.list(),
+    }),
   };
 
   /** One pass. */

@@ -173,6 +173,7 @@ describe('what works in this version', () => {
     { words: '`CloudEvents`', spec: http({ format: 'CloudEvents' }) },
     { words: 'every source in Managed mode', spec: managed },
     { words: 'every source in Managed mode', spec: { ...managed, ...arn('rds', 'cluster:docs') } },
+    { words: '`replacementPolicy: Recreate`', spec: { ...managed, replacementPolicy: 'Recreate' } },
     { words: 'adoption', spec: { ...managed, adoptionPolicy: 'IfExists' } },
     { words: '`managementPolicy: Observe`', spec: { ...managed, managementPolicy: 'Observe' } },
     {
@@ -213,7 +214,6 @@ describe('what works in this version', () => {
     },
     { words: '`aws.serviceAccountName`', spec: { ...poller, aws: { serviceAccountName: 'a' } } },
     { words: '`managementPolicy: Observe` in Poller mode', spec: { ...poller, managementPolicy: 'Observe' } },
-    { words: '`replacementPolicy: Recreate`', spec: { ...managed, replacementPolicy: 'Recreate' } },
     { words: 'from Poller to Managed', spec: { ...managed, handoverTo: 'Managed' } },
   ])('not $words', ({ words, spec }) => {
     expect(refused).toContain(words);

@@ -156,6 +156,8 @@ spec:
 {{- if eq .component.component "controller" }}
 - --workers={{ int $values.workers }}
 - --drift-check-seconds={{ int $values.driftCheckSeconds }}
+- --deletion-hold-percent={{ int $values.deletionHold.percent }}
+- --deletion-hold-over={{ int $values.deletionHold.over }}
 - --aws-requests-per-second={{ int $values.awsRequestsPerSecond }}
 - --lease-duration-seconds={{ int $values.leaderElection.leaseDurationSeconds }}
 - --renew-deadline-seconds={{ int $values.leaderElection.renewDeadlineSeconds }}

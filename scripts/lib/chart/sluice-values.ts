@@ -44,6 +44,15 @@ const controllerFields: Fields = {
     1,
     86_400,
   ),
+  deletionHold: group('When many deletions at once wait to be confirmed.', {
+    percent: integer(
+      'Deletions of more than this share of all live AWS mappings within 10 minutes are held; 100 holds none.',
+      20,
+      0,
+      100,
+    ),
+    over: integer('So many deletions at once are never held.', 10, 0, 100_000),
+  }),
   awsRequestsPerSecond: integer(
     'Calls of the control plane of AWS Lambda per second, of the 15 that an account and Region have.',
     5,

@@ -46,18 +46,23 @@ export class AwsBackend implements ExternalBackend {
     this.recheckMs = options.recheckMs;
   }
 
-  observe(subject: Subject, signal: AbortSignal): Promise<Observation> {
+  async observe(subject: Subject, signal: AbortSignal): Promise<Observation> {
     const purpose = subject.effective.values.managementPolicy === 'Observe' ? 'observe' : 'manage';
-    return this.#with(subject, async (api) => {
-      const found = await find(this.#search(api, subject, purpose, signal));
-      return found.kind === 'ours' ? this.#judge(subject, found, purpose) : found;
-    });
+    const look = (region: string | undefined): Promise<Observation> =>
+      this.#with(subject, region, async (api) => {
+        const found = await find(this.#search(api, subject, purpose, signal));
+        return found.kind === 'ours' ? this.#judge(subject, found, purpose) : found;
+      });
+    const [here, there] = [regionAt(subject), regionFor(subject)];
+    const found = await look(here);
+    // The source was moved to another Region, and what was here is gone.
+    return found.kind === 'missing' && here !== there ? look(there) : found;
   }
 
   create(subject: Subject, signal: AbortSignal): Promise<Facts> {
     const { mapping, effective } = subject;
     const input = createInput(effective, mapping.spec, this.#tags(mapping));
-    return this.#with(subject, async (api) => {
+    return this.#with(subject, regionFor(subject), async (api) => {
       try {
         return factsOf(await api.create(input, signal), { tagKeys: specKeys(mapping), adopted: false });
       } catch (error) {
@@ -75,7 +80,7 @@ export class AwsBackend implements ExternalBackend {
 
   update(subject: Subject, differences: readonly Difference[], signal: AbortSignal): Promise<Facts> {
     const { mapping } = subject;
-    return this.#with(subject, async (api) => {
+    return this.#with(subject, regionAt(subject), async (api) => {
       // Found again, so that the tags that guard the change are those of now.
       const found = await find(this.#search(api, subject, 'manage', signal));
       if (found.kind !== 'ours') throw new SluiceError('Progressing', handsChanged, backoff);
@@ -97,7 +102,7 @@ export class AwsBackend implements ExternalBackend {
     policyFor: (adopted: boolean) => ReleasePolicy,
     signal: AbortSignal,
   ): Promise<Release> {
-    return this.#with(subject, async (api): Promise<Release> => {
+    return this.#with(subject, regionAt(subject), async (api): Promise<Release> => {
       const found = await find(this.#search(api, subject, 'release', signal));
       const known = subject.mapping.status?.mapping;
       // Another owner's mapping is none of ours to let go.
@@ -156,10 +161,12 @@ export class AwsBackend implements ExternalBackend {
     return { ...spec.tags, ...tagsOf(this.#options.clusterID, metadata) };
   }
 
-  /** Runs `work` with the API of the mapping's place; what it throws is a documented error. */
-  async #with<T>(subject: Omit<Subject, 'pool'>, work: (api: MappingApi) => Promise<T>): Promise<T> {
-    const { mapping, identity, effective } = subject;
-    const region = effective.values.aws.region ?? mapping.status?.mapping?.arn?.split(':')[3];
+  /** Runs `work` with the API of a Region; what it throws is a documented error. */
+  async #with<T>(
+    { mapping, identity }: Omit<Subject, 'pool'>,
+    region: string | undefined,
+    work: (api: MappingApi) => Promise<T>,
+  ): Promise<T> {
     try {
       using api = this.#options.api(identity, mapping.metadata.namespace ?? '', region);
       return await work(api);
@@ -167,6 +174,16 @@ export class AwsBackend implements ExternalBackend {
       throw errorOf(error);
     }
   }
+}
+
+/** Where the mapping is to be. */
+function regionFor({ mapping, effective }: Omit<Subject, 'pool'>): string | undefined {
+  return effective.values.aws.region ?? mapping.status?.mapping?.arn?.split(':')[3];
+}
+
+/** Where the mapping is that the status knows: an edit of the source must not lose sight of it. */
+function regionAt(subject: Omit<Subject, 'pool'>): string | undefined {
+  return subject.mapping.status?.mapping?.arn?.split(':')[3] ?? regionFor(subject);
 }
 
 const handsChanged = 'The AWS mapping has changed hands';

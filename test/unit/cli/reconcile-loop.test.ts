@@ -3,6 +3,7 @@ import { AwsBackend } from '../../../src/backends/aws/backend.ts';
 import { ClusterBackend } from '../../../src/backends/cluster/backend.ts';
 import { classBook } from '../../../src/cli/class-book.ts';
 import { ReconcileLoop } from '../../../src/cli/reconcile-loop.ts';
+import { DeletionHold } from '../../../src/controller/deletion-hold.ts';
 import { FleetIndex } from '../../../src/fleet/fleet-view.ts';
 import { aClass, aPollerMapping } from '../../support/mappings.ts';
 import { MemoryMappingApi } from '../../support/memory-mapping-api.ts';
@@ -40,6 +41,7 @@ it('ends at once when it is told to, whatever still waits in the queue', async (
       clock,
       emit: () => undefined,
       problemsOf: () => [],
+      deletions: new DeletionHold({ clock, percent: 100, over: 0, mappings: () => [] }),
     },
     random: () => 0,
     workers: 1,

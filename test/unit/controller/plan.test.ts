@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { Difference, Observation } from '../../../src/controller/backend.ts';
-import { handoverPolicy, plan, releasePolicy } from '../../../src/controller/plan.ts';
+import { handoverPolicy, plan, releasePolicy, type Policies } from '../../../src/controller/plan.ts';
 import { aMapping, someFacts } from '../../support/mappings.ts';
 
 const difference = (path: string, createOnly = false): Difference => ({
@@ -12,7 +12,7 @@ const difference = (path: string, createOnly = false): Difference => ({
 const facts = someFacts();
 
 describe('the plan', () => {
-  it.each<{ why: string; observation: Observation; action: object }>([
+  it.each<{ why: string; observation: Observation; policies?: Policies; action: object }>([
     { why: 'nothing of ours is there', observation: { kind: 'missing' }, action: { kind: 'create' } },
     { why: 'all is as desired', observation: { kind: 'current', facts }, action: { kind: 'none' } },
     {
@@ -46,16 +46,45 @@ describe('the plan', () => {
       action: {
         kind: 'refuse',
         reason: 'CreateOnlyFieldChanged',
-        message: '`eventSourceARN` must stay as it is on a live AWS mapping: 2; found 1',
+        message:
+          '`eventSourceARN` must stay as it is on a live AWS mapping: 2; found 1; undo the change, or set `replacementPolicy: Recreate`',
       },
+    },
+    {
+      why: 'it may be deleted and made anew',
+      observation: {
+        kind: 'drifted',
+        facts,
+        claimed: true,
+        differences: [difference('batchSize'), difference('eventSourceARN', true)],
+      },
+      policies: { managementPolicy: 'Full', replacementPolicy: 'Recreate' },
+      action: { kind: 'replace' },
+    },
+    {
+      why: 'it was adopted and never changed: a manifest that does not fit must not delete what runs',
+      observation: {
+        kind: 'drifted',
+        facts,
+        claimed: false,
+        differences: [difference('eventSourceARN', true)],
+      },
+      policies: { managementPolicy: 'Full', replacementPolicy: 'Recreate' },
+      action: { kind: 'refuse', reason: 'CreateOnlyFieldChanged' },
+    },
+    {
+      why: 'it is only observed',
+      observation: { kind: 'drifted', facts, claimed: true, differences: [difference('batchSize')] },
+      policies: { managementPolicy: 'Observe', replacementPolicy: 'Recreate' },
+      action: { kind: 'none' },
     },
     {
       why: 'somebody else’s mapping is in the way',
       observation: { kind: 'refused', reason: 'ForeignOwner', message: 'theirs' },
       action: { kind: 'refuse', reason: 'ForeignOwner', message: 'theirs' },
     },
-  ])('is $action.kind when $why', ({ observation, action }) => {
-    expect(plan(observation)).toEqual(action);
+  ])('is $action.kind when $why', ({ observation, policies, action }) => {
+    expect(plan(observation, policies)).toMatchObject(action);
   });
 });
 

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { finalizer } from '../../../src/api/meta.ts';
 import { ControlError } from '../../../src/backends/aws/client.ts';
 import { backoff, never, SluiceError } from '../../../src/lib/errors.ts';
-import { aClass, aDeletedMapping, aMapping, aPollerMapping } from '../../support/mappings.ts';
+import { aClass, aDeletedMapping, aMapping, aPollerMapping, ordersARN } from '../../support/mappings.ts';
 import { TestReconciler } from '../../support/reconciler.ts';
 
 const key = 'shop/orders';
@@ -139,6 +139,64 @@ describe('a pass over a Managed mapping', () => {
       Drifted: 'True DifferenceFound',
     });
   });
+
+  it.each([
+    { spec: {}, words: 'Messages wait in the queue' },
+    {
+      spec: {
+        eventSourceARN: 'arn:aws:kinesis:eu-central-1:000000000000:stream/clicks',
+        startingPosition: 'LATEST' as const,
+      },
+      words: 'records that arrive before the new one reads are not delivered',
+    },
+  ])(
+    'replaces it where that is allowed, in order, and says what it means: $words',
+    async ({ spec, words }) => {
+      const world = await settled(aMapping({ spec: { ...spec, replacementPolicy: 'Recreate' } }));
+      const [before] = world.api.all;
+      const arn = `${aMapping({ spec }).spec.eventSourceARN ?? ''}-2`;
+      world.store.edit(key, { eventSourceARN: arn, batchSize: 3 });
+      await world.pass();
+      expect(world.api.writes).toEqual(['delete']);
+      expect(world.conditions()).toMatchObject({ Ready: 'Unknown Progressing' });
+      const told = world.events.filter((event) => event.kind === 'acted').at(-1);
+      expect(told).toMatchObject({ action: 'replacing', uuid: before?.configuration.UUID });
+      expect(told?.kind === 'acted' ? told.detail : '').toContain(words);
+      // AWS takes its time: nothing is created before NotFound.
+      await world.pass();
+      expect(world.api.writes).toEqual(['delete']);
+      await world.settle();
+      expect(world.api.writes).toEqual(['delete', 'create']);
+      expect(world.api.all).toMatchObject([{ configuration: { EventSourceArn: arn, BatchSize: 3 } }]);
+      expect(world.conditions()).toMatchObject({ Ready: 'True Serving', Drifted: 'False InSync' });
+    },
+  );
+
+  it.each(['before the deletion', 'after the deletion', 'after the creation'])(
+    'goes on with a replacement that was cut off %s',
+    async (when) => {
+      const world = await settled(aMapping({ spec: { replacementPolicy: 'Recreate' } }));
+      const arn = `${ordersARN}-2`;
+      world.store.edit(key, { eventSourceARN: arn });
+      const write = world.store.writeStatus.bind(world.store);
+      const cut = (): Promise<never> => Promise.reject(new Error('killed'));
+      if (when === 'before the deletion') {
+        world.api.before = (call) => {
+          if (call === 'delete') throw new Error('killed');
+        };
+      } else world.store.writeStatus = cut;
+      await expect(world.pass()).rejects.toThrow('killed');
+      if (when === 'after the creation') {
+        world.api.settle();
+        await expect(world.pass()).rejects.toThrow('killed');
+      }
+      world.api.before = () => undefined;
+      world.store.writeStatus = write;
+      await world.settle();
+      expect(world.api.writes).toEqual(['delete', 'create']);
+      expect(world.api.all).toMatchObject([{ configuration: { EventSourceArn: arn, State: 'Enabled' } }]);
+    },
+  );
 
   it('never touches a mapping whose tags have become another owner’s', async () => {
     const world = await settled();
@@ -300,6 +358,28 @@ describe('a deleted mapping', () => {
       expect.objectContaining({ kind: 'acted', action: 'force-finalized' }),
     );
     expect(world.api.all).toHaveLength(1);
+  });
+
+  it.each([
+    { why: 'the credentials are gone', reason: 'AwsCredentialsMissing' },
+    { why: 'the role is deleted', reason: 'AssumeRoleFailed' },
+    { why: 'the Region is wrong', reason: 'WrongRegion' },
+    { why: 'AWS is away', reason: 'AwsUnreachable' },
+  ])('that can never be let go, since $why, tells the way out after some tries', async ({ reason }) => {
+    const world = await settled();
+    world.store.delete(key);
+    world.api.before = () => refuse(reason, never);
+    await world.pass();
+    const message = (): string =>
+      world.store.get(key)?.status?.conditions?.find(({ type }) => type === 'Reconciling')?.message ?? '';
+    expect(world.conditions()).toMatchObject({ Reconciling: `True ${reason}` });
+    expect(message()).not.toContain('force-finalize');
+    world.failures = 5;
+    await world.pass();
+    expect(message()).toContain('`sluice.dev/force-finalize: "true"`');
+    world.store.annotate(key, { 'sluice.dev/force-finalize': 'true' });
+    await world.pass();
+    expect(world.store.get(key)).toBeUndefined();
   });
 
   it('is cleaned up although its class is gone and its spec is not supported any more', async () => {
