@@ -14,6 +14,39 @@ const meanings: Readonly<Record<keyof typeof exitCodes, string>> = {
   usage: 'The command line, the environment or the configuration file is wrong; nothing was begun.',
 };
 
+const awsVariables: readonly (readonly string[])[] = [
+  [
+    '`AWS_REGION`',
+    'Region of ARNs that name none. An ARN with a Region is called there, whatever this says.',
+  ],
+  [
+    '`AWS_PROFILE`, `AWS_CONFIG_FILE`, `AWS_SHARED_CREDENTIALS_FILE`',
+    'Profile and files; keys of a profile go before those of the environment.',
+  ],
+  [
+    '`AWS_ROLE_ARN`, `AWS_WEB_IDENTITY_TOKEN_FILE`; `AWS_CONTAINER_*`',
+    'Web identity (IRSA) and Pod Identity, as EKS sets them.',
+  ],
+  [
+    '`AWS_ENDPOINT_URL_SQS`, `AWS_ENDPOINT_URL_LAMBDA`, `AWS_ENDPOINT_URL_STS`; `AWS_ENDPOINT_URL`',
+    'Custom endpoints, such as a VPC endpoint or an emulator: of one service, else of all. Without them the `services` and the `endpoint_url` of the profile.',
+  ],
+  ['`AWS_IGNORE_CONFIGURED_ENDPOINT_URLS`', '`true`: no custom endpoint is used.'],
+  [
+    '`AWS_USE_FIPS_ENDPOINT`, `AWS_USE_DUALSTACK_ENDPOINT`',
+    '`true`: endpoints of that kind. They exclude a custom endpoint; the source is then unhealthy and says so.',
+  ],
+  [
+    '`HTTPS_PROXY`, `HTTP_PROXY`',
+    'The proxy to AWS for https and http endpoints, `http://` or `https://`, with `name:password@` if it asks for them. Lower case wins. For AWS alone: [HTTP targets](http-target.md#addresses-that-are-never-reached), the API server and credentials of the machine are reached directly.',
+  ],
+  [
+    '`NO_PROXY`',
+    'Hosts that are reached directly, separated by commas: `*`; a name, for itself and what is below it; an address or a range of IPv4 addresses (`10.0.0.0/8`); a host with a port, for that port alone.',
+  ],
+  ['`NODE_EXTRA_CA_CERTS`', 'A file with certificates to trust, for proxies that open TLS.'],
+];
+
 export function cliPage(): GeneratedFile {
   return {
     path: 'docs/reference/cli.md',
@@ -43,8 +76,11 @@ export function configurationPage(): GeneratedFile {
     text: page(
       'Configuration',
       'Each option can be given as a flag, in the environment, or in the file that `--config` names (YAML or JSON), in this order of precedence. An empty variable counts as unset. Unknown flags and unknown keys of the file are errors.',
-      'AWS is configured as for the AWS CLI and SDKs: `AWS_REGION`, `AWS_PROFILE`, `AWS_ENDPOINT_URL`, web identity and Pod Identity, and so on. There is no option for a credential.',
+      'AWS is configured as for the AWS CLI and SDKs, by the [environment](#aws). There is no option for a credential.',
       ...loaded.flatMap(optionsPart),
+      heading('AWS'),
+      'The variables that the AWS SDK reads, and profiles of the shared files, hold here as everywhere; those that matter most:',
+      table(['Environment', 'Meaning'], awsVariables),
     ),
   };
 }

@@ -1,7 +1,7 @@
 import https from 'node:https';
 import { describe, expect, test } from 'vitest';
 import { AwsClients, type AwsClientKind } from '../../../src/aws/clients.ts';
-import { installationIdentity } from '../../../src/aws/credentials.ts';
+import { assumedCredentials, installationIdentity, roleIdentity } from '../../../src/aws/credentials.ts';
 import { agentProxy, proxyFor, proxyFromEnv } from '../../../src/aws/proxy.ts';
 import { systemClock } from '../../../src/lib/clock.ts';
 import { sources } from '../../../src/sources/index.ts';
@@ -93,6 +93,42 @@ describe('NO_PROXY', () => {
       request.once('timeout', () => request.destroy());
     });
     expect(proxy.requests.length === 0).toBe(direct);
+  });
+});
+
+describe('a role', () => {
+  test.each([
+    {
+      region: 'eu-west-1',
+      partition: 'aws',
+      host: 'sts.eu-west-1.amazonaws.com',
+      why: 'in the Region of the mapping',
+    },
+    {
+      region: 'us-gov-east-1',
+      partition: 'aws-us-gov',
+      host: 'sts.us-gov-east-1.amazonaws.com',
+      why: 'GovCloud',
+    },
+    { region: 'cn-north-1', partition: 'aws-cn', host: 'sts.cn-north-1.amazonaws.com.cn', why: 'China' },
+    {
+      region: 'us-isob-east-1',
+      partition: 'aws-iso-b',
+      host: 'sts.us-isob-east-1.sc2s.sgov.gov',
+      why: 'ISO-B',
+    },
+  ])('of $partition is assumed at $host: $why', async ({ region, partition, host }) => {
+    await using proxy = await startConnectProxy({ route: () => undefined });
+    const identity = roleIdentity(`arn:${partition}:iam::111122223333:role/reader`, 'prod', 'shop');
+    if (identity.kind !== 'Role') throw new Error('a role was asked for');
+    const assumed = assumedCredentials(
+      systemClock,
+      identity,
+      async () => ({ accessKeyId: 'AKIDTEST', secretAccessKey: 'k' }),
+      { region, proxy: proxyFromEnv({ HTTPS_PROXY: `http://127.0.0.1:${proxy.port}` }) },
+    );
+    await expect(assumed()).rejects.toMatchObject({ reason: 'AssumeRoleFailed' });
+    expect([...proxy.hosts]).toEqual([`${host}:443`]);
   });
 });
 
