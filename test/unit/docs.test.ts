@@ -110,6 +110,7 @@ describe('the documentation', () => {
     });
     expect(reasons.toSorted()).toEqual([
       'README.md: Needs Git, Node 20 or newer with npm; everything else comes through npm',
+      'README.md: Needs kind and Docker',
       'README.md: Needs the same, and for its later tiers Go, Java 17 and Python 3.12 or 3.13',
       'docs/how-to/install.md: Needs Docker and a registry',
       'docs/how-to/install.md: Needs a cluster with nodes',
