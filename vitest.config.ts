@@ -1,6 +1,9 @@
 import { defineConfig } from 'vitest/config';
 import { BaseSequencer, type TestSpecification } from 'vitest/node';
 
+// Tests say themselves where AWS is: what leads a person's tools there would lead them astray.
+for (const name of Object.keys(process.env)) if (name.startsWith('AWS_')) delete process.env[name];
+
 // One project per tier; `npm test` runs them in the order of their cost (scripts/test.mjs).
 const tier = (name: string, include: string[], testTimeout: number, more: object = {}) => ({
   test: { name, include, testTimeout, hookTimeout: 120_000, pool: 'forks' as const, ...more },

@@ -4,6 +4,7 @@
  * producer and consumer alone. With `--cluster` the same through `kubectl apply` on a real API server.
  */
 import { randomUUID } from 'node:crypto';
+import { devNull } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { CreateQueueCommand, GetQueueAttributesCommand, SQSClient } from '@aws-sdk/client-sqs';
@@ -172,6 +173,16 @@ async function startHere(
   };
 }
 
+/** What leads a person's tools to AWS (a profile, endpoints, a proxy) would lead the demo away from its own server. */
+function leaveAws(env: NodeJS.ProcessEnv): void {
+  for (const name of Object.keys(env)) if (name.startsWith('AWS_')) delete env[name];
+  env['AWS_CONFIG_FILE'] = env['AWS_SHARED_CREDENTIALS_FILE'] = devNull;
+  env['AWS_EC2_METADATA_DISABLED'] = 'true';
+  // kubectl may need the proxy itself.
+  for (const name of ['NO_PROXY', 'no_proxy'])
+    env[name] = [env[name], '127.0.0.1'].filter((part) => (part ?? '') !== '').join(',');
+}
+
 async function startStage(): Promise<Stage> {
   const { buildApp } = await import('fauxqs').catch((error: unknown) => {
     throw new SluiceError(
@@ -188,6 +199,7 @@ async function startStage(): Promise<Stage> {
     AWS_ACCESS_KEY_ID: 'demo',
     AWS_SECRET_ACCESS_KEY: 'demo',
   };
+  leaveAws(process.env);
   Object.assign(process.env, { AWS_ACCESS_KEY_ID: 'demo', AWS_SECRET_ACCESS_KEY: 'demo' });
   const sqs = new SQSClient({
     endpoint,

@@ -5,6 +5,7 @@
  */
 import { execFile, spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
+import { createServer, type AddressInfo } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { stringify } from 'yaml';
@@ -44,23 +45,18 @@ export async function startCluster(options: ClusterOptions, signal: AbortSignal)
     await kubectl(['wait', '--for=condition=Established', '--timeout=60s', '-f', `${checkout}crds/`]);
     await say('Applying a MappingClass, the namespaces and the Services of the consumer\n');
     await kubectl(['apply', '-f', '-'], { apiVersion: 'v1', kind: 'List', items: objects(options) });
-    const common = [
-      '--cluster-id',
-      'demo',
-      '--namespace',
-      system,
-      '--metrics-address',
-      '127.0.0.1:0',
-      '--log-level',
-      'error',
-    ];
-    children.push(startChild(['controller', ...common], stage.env));
-    for (const member of ['poller-a', 'poller-b']) {
+    const common = ['--cluster-id', 'demo', '--namespace', system, '--log-level', 'error'];
+    const members = ['poller-a', 'poller-b'] as const;
+    const addresses = await freeAddresses(1 + members.length);
+    const metricsOf = (index: number): readonly string[] => ['--metrics-address', addresses[index] ?? ''];
+    children.push(startChild(['controller', ...common, ...metricsOf(0)], stage.env));
+    for (const [index, member] of members.entries()) {
       children.push(
         startChild(
           [
             'poller',
             ...common,
+            ...metricsOf(index + 1),
             '--member',
             member,
             '--endpoint-address-override',
@@ -81,7 +77,14 @@ export async function startCluster(options: ClusterOptions, signal: AbortSignal)
     await kubectl(['-n', namespace, 'wait', '--for=condition=Ready', '--timeout=90s', 'esm', '--all']);
     const shown = await kubectl(['-n', namespace, 'get', 'esm']);
     return {
-      notes: [`kubectl -n ${namespace} get esm`, shown.trimEnd(), `Consumer ${options.consumerUrl}`],
+      notes: [
+        `kubectl -n ${namespace} get esm`,
+        shown.trimEnd(),
+        ...['controller', ...members].map(
+          (name, index) => `Metrics  http://${addresses[index]}/metrics (${name})`,
+        ),
+        `Consumer ${options.consumerUrl}`,
+      ],
       inFlight: () => 0,
       [Symbol.asyncDispose]: stop,
     };
@@ -141,6 +144,20 @@ async function callKubectl(
       cause: error,
     });
   }
+}
+
+/** Addresses of this machine that were free a moment ago: what the children log is not read. */
+async function freeAddresses(count: number): Promise<readonly string[]> {
+  const servers = Array.from({ length: count }, () => createServer().listen(0, '127.0.0.1'));
+  await Promise.all(servers.map((server) => once(server, 'listening')));
+  const addresses = servers.map((server) => `127.0.0.1:${(server.address() as AddressInfo).port}`);
+  await Promise.all(
+    servers.map((server) => {
+      server.close();
+      return once(server, 'close');
+    }),
+  );
+  return addresses;
 }
 
 function startChild(args: readonly string[], env: Readonly<Record<string, string>>): ChildProcess {
