@@ -13,7 +13,7 @@ import { readTerraform } from '../import/terraform.ts';
 import { messageOf } from '../lib/errors.ts';
 import { UsageError, exitCodes, type Command, type Io } from './command.ts';
 import { optionsHelp, parseOptions, type Options, type Values } from './config.ts';
-import { choiceType } from './option-types.ts';
+import { choiceType, integerType, switchType } from './option-types.ts';
 
 /** Readers of files, by the word of the command line; some need all files to follow what one refers to. */
 const readers: Readonly<
@@ -57,6 +57,24 @@ const options = {
     multiple: true,
     help: 'A value that the file leaves open: a parameter, or the name of a placeholder. May be repeated.',
   },
+  all: { type: switchType, help: 'aws: every mapping of the account and Region.' },
+  function: {
+    type: z.string().optional(),
+    value: 'NAME',
+    help: 'aws: the mappings of this function, a name or ARN with its version or alias.',
+  },
+  source: { type: z.string().optional(), value: 'ARN', help: 'aws: the mappings of this event source.' },
+  region: {
+    type: z.string().optional(),
+    value: 'REGION',
+    help: 'aws: the Region. Default: that of --source, of AWS_REGION, or of the profile.',
+  },
+  quick: { type: switchType, help: 'aws: list only; look up neither tags nor functions nor queues.' },
+  'aws-requests-per-second': {
+    type: integerType(1, 15, 5),
+    value: 'N',
+    help: 'aws: calls per second, of the 15 that the control plane of AWS Lambda takes of an account and Region. Default 5.',
+  },
   namespace: {
     type: z.string().optional(),
     value: 'NAME',
@@ -85,8 +103,9 @@ export const importCommand: Command = {
   name: 'import',
   summary: 'Write manifests for the mappings of other tools.',
   help: `Usage: sluice import cfn|sam|terraform|ack|crossplane -f FILE [-f FILE ...] [options]
+       sluice import aws --all|--function NAME|--source ARN [options]
 
-Reads the event source mappings of a file and writes a manifest for each to standard output, ready for review and
+Reads the event source mappings of a file, or of an AWS account, and writes a manifest for each to standard output, ready for review and
 \`kubectl apply\`. Standard error says what could not be taken over and why.
 
   cfn, sam   CloudFormation (also what the CDK synthesizes) and SAM templates, YAML or JSON: resources of type
@@ -96,6 +115,9 @@ Reads the event source mappings of a file and writes a manifest for each to stan
              aws_lambda_event_source_mapping. Only state and plan show what modules and \`for_each\` make.
   ack        EventSourceMappings of the group lambda.services.k8s.aws.
   crossplane EventSourceMappings of Crossplane's AWS providers, also those of a namespace.
+  aws        Live mappings, with their UUIDs, grouped by function. Reads only. Tells which belong to another tool by their
+             tags, and writes those whose function or queue does not exist as comments. Credentials and endpoint are
+             those of the AWS SDK's environment.
 
 What only the deployed stack knows is written as a placeholder that can hit nothing by accident, such as
 arn:aws:sqs:::PLACEHOLDER.OrdersQueue.Arn, and named on standard error. Give the value with --set OrdersQueue.Arn=…, or
@@ -114,15 +136,21 @@ Examples:
   sluice import cfn -f template.json --set OrdersQueue.Arn=arn:aws:sqs:eu-west-1:123456789012:orders
   terraform show -json | sluice import terraform -f - -o json
   kubectl get eventsourcemappings.lambda.services.k8s.aws -A -o yaml | sluice import ack -f -
+  sluice import aws --all --region eu-west-1 -n billing > mappings.yaml
   cdk synth | sluice import cfn -f - -n billing | sluice validate -f -
 `,
   options,
   async run(argv, io) {
     const { values, positionals } = await parseOptions(options, argv, io.env, 1);
     const [kind] = positionals;
+    if (kind === 'aws') return importLive(values, io);
+    for (const flag of ['all', 'function', 'source', 'region', 'quick'] as const) {
+      if (values[flag] !== undefined && values[flag] !== false)
+        throw new UsageError(`\`--${flag}\` is only for \`sluice import aws\``);
+    }
     const read = kind !== undefined && Object.hasOwn(readers, kind) ? readers[kind] : undefined;
     if (kind === undefined || read === undefined)
-      throw new UsageError(`what to import must be one of ${Object.keys(readers).join(', ')}`);
+      throw new UsageError(`what to import must be one of ${[...Object.keys(readers), 'aws'].join(', ')}`);
     if (values.filename.length === 0) throw new UsageError('`-f` must name a file or - for standard input');
     const settings = new Map(
       values.set.map(
@@ -143,6 +171,17 @@ Examples:
   },
 };
 
+async function importLive(values: Values<typeof options>, io: Io): Promise<number> {
+  for (const flag of ['filename', 'set'] as const) {
+    if (values[flag].length > 0) throw new UsageError(`\`--${flag}\` is not for \`sluice import aws\``);
+  }
+  // The SDK takes longer to load than a file takes to read.
+  const { readAccount } = await import('./import-aws.ts');
+  const requestsPerSecond = values['aws-requests-per-second'];
+  const reading = await readAccount({ ...values, requestsPerSecond }, io);
+  return writeManifests('aws', [{ file: 'aws', reading }], values, io);
+}
+
 interface Located {
   readonly file: string;
   readonly reading: Reading;
@@ -151,7 +190,7 @@ interface Located {
 type ImportValues = Pick<Values<typeof options>, 'namespace' | 'class' | 'adopt' | 'output'>;
 
 /** Writes manifests and notes; resolves with the exit status. */
-export async function writeManifests(
+async function writeManifests(
   kind: string,
   found: readonly Located[],
   values: ImportValues,
@@ -179,7 +218,7 @@ export async function writeManifests(
       ]),
     );
   }
-  await io.err(`${[...notes.map(noteText), summary(manifests, notes)].join('\n')}\n`);
+  await io.err(`${[...notes.map(noteText), summary(manifests, notes, kind === 'aws')].join('\n')}\n`);
   return notes.some(({ kind: one }) => one === 'refused') ? incomplete : exitCodes.ok;
 }
 
@@ -187,6 +226,8 @@ const words: Readonly<Record<Note['kind'], string>> = {
   info: 'note: ',
   placeholder: 'placeholder: ',
   'not-polled': 'not polled: ',
+  owned: 'owned: ',
+  orphan: 'orphan: ',
   refused: 'not imported: ',
 };
 
@@ -195,10 +236,17 @@ function noteText(note: Note & { readonly file: string }): string {
   return `${place}: ${words[note.kind]}${note.subject}: ${note.message}`;
 }
 
-function summary(manifests: readonly Manifest[], notes: readonly Note[]): string {
+function summary(manifests: readonly Manifest[], notes: readonly Note[], isLive: boolean): string {
   const count = (kind: Note['kind']): number => notes.filter((note) => note.kind === kind).length;
   const valid = manifests.filter(({ problems }) => problems.length === 0).length;
-  return `${valid} manifests, ${count('refused')} not imported, ${count('placeholder')} placeholders, ${count('not-polled')} not polled`;
+  const parts = [
+    `${valid} manifests`,
+    `${count('refused')} not imported`,
+    ...(isLive
+      ? [`${count('owned')} owned by other tools`, `${count('orphan')} orphans`]
+      : [`${count('placeholder')} placeholders`, `${count('not-polled')} not polled`]),
+  ];
+  return parts.join(', ');
 }
 
 interface Input {

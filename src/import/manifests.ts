@@ -39,7 +39,12 @@ export function makeManifests(reading: Reading, options: ManifestOptions): Manif
     const problems = problemsOf(object);
     for (const message of problems)
       notes.push({ kind: 'refused', subject: found.subject, message, line: found.line });
-    return { subject: found.subject, object, comments: found.comments ?? [], problems };
+    return {
+      subject: found.subject,
+      object,
+      comments: found.comments ?? [],
+      problems: [...problems, ...(found.withheld ?? [])],
+    };
   });
   return { manifests, notes };
 }
@@ -109,7 +114,10 @@ export function manifestsYaml(manifests: readonly Manifest[], header: readonly s
   const documents = manifests.map(({ object, comments, problems }) => {
     const text = stringify(object, { lineWidth: 0 });
     if (problems.length === 0) return `${asComment(comments)}${text}`;
-    const why = ['Not valid as it is, and therefore a comment:', ...problems.map((one) => `- ${one}`)];
+    const why = [
+      'Not to be applied as it is, and therefore a comment:',
+      ...problems.map((one) => `- ${one}`),
+    ];
     return asComment([...why, ...comments, ...text.trimEnd().split('\n')]);
   });
   return `${asComment(header)}---\n${documents.join('---\n')}`;

@@ -32,9 +32,10 @@ export class Unknown {
 
 /**
  * What a note is about. `info` and `placeholder` tell what a reader must know, `not-polled` names an event source that
- * is none of Lambda's mappings, and `refused` something that could not be taken over.
+ * is none of Lambda's mappings, `owned` and `orphan` are about live mappings, and `refused` names something that could not
+ * be taken over.
  */
-export type NoteKind = 'info' | 'placeholder' | 'not-polled' | 'refused';
+export type NoteKind = 'info' | 'placeholder' | 'not-polled' | 'owned' | 'orphan' | 'refused';
 
 /** One thing that is told on standard error. */
 export interface Note {
@@ -58,6 +59,8 @@ export interface FoundMapping {
   readonly namespace?: string | undefined;
   /** UUID of the live mapping, where the file tells. */
   readonly uuid?: string | undefined;
+  /** Why it must not be applied, though it would be valid; the manifest is then written as a comment. */
+  readonly withheld?: readonly string[] | undefined;
   /** What to say in a comment above the manifest. */
   readonly comments?: readonly string[] | undefined;
 }

@@ -61,10 +61,11 @@ describe('sluice import', () => {
   });
 
   it.each<{ argv: readonly string[]; message: RegExp }>([
-    { argv: [], message: /what to import must be one of cfn, sam, terraform, ack, crossplane/ },
+    { argv: [], message: /what to import must be one of cfn, sam, terraform, ack, crossplane, aws/ },
     { argv: ['pulumi', '-f', '-'], message: /what to import must be one of/ },
     { argv: ['cfn'], message: /`-f` must name a file/ },
     { argv: ['cfn', '-f', 'nowhere.yaml'], message: /cannot read nowhere.yaml/ },
+    { argv: ['cfn', '-f', '-', '--all'], message: /`--all` is only for `sluice import aws`/ },
     { argv: ['cfn', '-f', '-', '--set', 'A'], message: /must be NAME=VALUE/ },
     { argv: ['cfn', '-f', '-', '--adopt', 'Always'], message: /must be one of IfExists, Never/ },
     { argv: ['cfn', '-f', '-', '--dry-run'], message: /unknown flag `--dry-run`/ },
