@@ -122,6 +122,7 @@ describe('the documentation', () => {
       'docs/how-to/troubleshoot.md: Needs a cluster with a mapping in trouble',
       'docs/how-to/uninstall.md: Needs a cluster with Sluice running',
       'docs/how-to/uninstall.md: Needs a cluster with Sluice running',
+      'docs/how-to/uninstall.md: Needs a cluster with Sluice running',
       'docs/how-to/uninstall.md: Needs a cluster with a mapping that is stuck, and no controller',
       'docs/how-to/uninstall.md: Needs an AWS account',
       'docs/how-to/use-with-argo-cd-and-flux.md: Needs an Argo CD in the namespace argocd',

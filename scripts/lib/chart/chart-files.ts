@@ -223,9 +223,9 @@ function valuesPage(): string {
     'Values of the charts',
     'What can be set in `helm/sluice` and `helm/sluice-crds`. Unknown values are refused, also within those of Kubernetes. How they are used: [Install](../how-to/install.md).',
     '`.*` stands for a name of yours. The values of a pool, `pools.*`, are those of `poller`.',
-    '# sluice',
-    ...valueSections(sluiceValues),
-    '# sluice-crds',
+    heading('Chart `sluice`'),
+    ...valueSections(sluiceValues, 3),
+    heading('Chart `sluice-crds`'),
     table(['Value', 'Type', 'Default', 'Meaning'], valueRows(crdsValues)),
   );
 }

@@ -10,16 +10,16 @@ export function valueRows(fields: Fields, path = ''): readonly (readonly string[
   });
 }
 
-/** Rows of everything, by the members at the top. */
-export function valueSections(fields: Fields): readonly string[] {
+/** Tables of everything, one for each group at the top, below headings of a level. */
+export function valueSections(fields: Fields, level: number): readonly string[] {
   const head = ['Value', 'Type', 'Default', 'Meaning'];
   const grouped = Object.entries(fields).filter(([, value]) => isGroup(value));
   const single = Object.entries(fields).filter(([, value]) => !isGroup(value));
   return [
-    heading('At the top'),
+    heading('At the top', level),
     table(head, valueRows(Object.fromEntries(single))),
     ...grouped.flatMap(([name, value]) => [
-      heading(`\`${name}\``),
+      heading(`\`${name}\``, level),
       value.text,
       table(head, below(value, name)),
     ]),
