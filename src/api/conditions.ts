@@ -256,7 +256,36 @@ export const reasons = {
     fix: 'Disable one of the two mappings.',
   },
 
+  FiltersNotReadable: {
+    description: 'AWS cannot show the filters, since they are encrypted with a key that Sluice may not use.',
+    fix: 'Grant `kms:Decrypt` on the key to the identity of the mapping. Edits reach AWS all the same.',
+  },
+  EsmConfigNotValid: {
+    description: 'AWS says ESM_CONFIG_NOT_VALID: the configuration of the mapping does not fit its source.',
+    fix: 'Check topic, queue, virtual host and `sourceAccessConfigurations`.',
+  },
+  EventSourceAuthnError: {
+    description: 'AWS cannot sign in to the source (EVENT_SOURCE_AUTHN_ERROR, or its words).',
+    fix: 'Correct the secret or certificate that `sourceAccessConfigurations` names.',
+  },
+  EventSourceAuthzError: {
+    description: 'AWS may not read the source (EVENT_SOURCE_AUTHZ_ERROR, or its words).',
+    fix: "Give the function's execution role, or the user of the broker, what reading needs: `docs/reference/iam.md`.",
+  },
+  ProcessingProblem: {
+    description: 'AWS tells of a problem in words that Sluice does not know; they are in the message.',
+    fix: 'Do what the message says.',
+  },
+
   // Target
+  FunctionConfigNotValid: {
+    description: 'AWS says FUNCTION_CONFIG_NOT_VALID: the function cannot be invoked as it is configured.',
+    fix: "Check the function's state, timeout, network and execution role.",
+  },
+  ExecutionRoleAccessDenied: {
+    description: "The function's execution role may not be assumed, or may not do what the message names.",
+    fix: 'Grant it; `docs/reference/iam.md` lists what each source needs.',
+  },
   TargetSucceeded: { description: 'The last invocation succeeded.', fix: nothing },
   TargetThrottled: {
     description: 'The target answers that it is too busy; messages are held and not spent.',

@@ -1,5 +1,6 @@
 /** Observe, plan, act: one step of a live mapping towards what is desired, as the situation it ends in. */
 import type { Backend, Difference, ExternalBackend, Observation, Subject } from './backend.ts';
+import type { ReconcilerEvent } from './events.ts';
 import { failureOf, nextOf, refOf, type Next, type ReconcilerDeps } from './pass.ts';
 import { paths, plan, type Action } from './plan.ts';
 import { replacing } from './replace.ts';
@@ -91,11 +92,13 @@ async function act(
       const { differences } = action;
       // With an edit in hand the difference is ours; without one somebody changed the AWS mapping.
       const foreign = subject.mapping.status?.observedGeneration === subject.mapping.metadata.generation;
-      if (foreign) deps.emit({ kind: 'drift-found', mapping, paths: differences.map(({ path }) => path) });
+      if (foreign) deps.emit(driftFound(subject, observation, differences));
       const facts = await backend.update(subject, differences, signal);
       const uuid = facts.mapping?.uuid;
       const detail = `Updated ${paths(differences)} of the AWS mapping ${uuid ?? ''}`;
       deps.emit({ kind: 'acted', mapping, action: 'updated', uuid, detail });
+      if (foreign)
+        deps.emit({ kind: 'drift-corrected', mapping, paths: differences.map(({ path }) => path) });
       const message = `The AWS mapping is being updated: ${paths(differences)}`;
       return { kind: 'progressing', facts, message, ...(foreign ? { differences } : {}) };
     }
@@ -143,22 +146,35 @@ function takenOver(deps: ReconcilerDeps, subject: Subject, observation: Observat
   deps.emit({ kind: 'acted', mapping, action: 'adopted', uuid, detail });
   if (observation.kind !== 'drifted') return situationOf(observation);
   const { facts, differences } = observation;
-  deps.emit({ kind: 'drift-found', mapping, paths: differences.map(({ path }) => path) });
+  deps.emit(driftFound(subject, observation, differences));
   return { kind: 'progressing', facts, differences, message: `Not as desired yet: ${paths(differences)}` };
 }
 
+/** The news that AWS differs; with a switched-off mapping goes why, as long as AWS still says it. */
+function driftFound(
+  { mapping }: Subject,
+  observation: Observation,
+  differences: readonly Difference[],
+): ReconcilerEvent {
+  const fields = differences.map(({ path }) => path);
+  const facts = 'facts' in observation ? observation.facts : undefined;
+  const stateReason = fields.includes('enabled') ? facts?.mapping?.stateTransitionReason : undefined;
+  return {
+    kind: 'drift-found',
+    mapping: refOf(mapping),
+    paths: fields,
+    ...(stateReason === undefined ? {} : { stateReason }),
+  };
+}
+
 /** What is only looked at, told once for each set of fields that differ. */
-function observed(deps: ReconcilerDeps, { mapping }: Subject, observation: Observation): Situation {
+function observed(deps: ReconcilerDeps, subject: Subject, observation: Observation): Situation {
   if (observation.kind === 'missing') return { kind: 'observed', differences: [] };
   if (observation.kind !== 'drifted') return situationOf(observation);
   const { facts, differences } = observation;
-  const told = earlier(mapping, 'Drifted');
+  const told = earlier(subject.mapping, 'Drifted');
   if (told?.status !== 'True' || told.message !== differsIn(differences))
-    deps.emit({
-      kind: 'drift-found',
-      mapping: refOf(mapping),
-      paths: differences.map(({ path }) => path),
-    });
+    deps.emit(driftFound(subject, observation, differences));
   return { kind: 'observed', facts, differences };
 }
 

@@ -39,7 +39,14 @@ export type ReconcilerEvent = { readonly mapping: MappingRef } &
     /** The status of a condition was taken away, since it is only kept while True. */
     | { readonly kind: 'condition-removed'; readonly type: ConditionType }
     /** The AWS mapping differs from the desired configuration in these fields. */
-    | { readonly kind: 'drift-found'; readonly paths: readonly string[] }
+    | {
+        readonly kind: 'drift-found';
+        readonly paths: readonly string[];
+        /** AWS's own reason for the state, where it was switched off or on: the repair wipes it out at AWS. */
+        readonly stateReason?: string;
+      }
+    /** A request that brings these fields back was accepted. */
+    | { readonly kind: 'drift-corrected'; readonly paths: readonly string[] }
     /** Something was done to the AWS mapping. */
     | {
         readonly kind: 'acted';
@@ -165,7 +172,7 @@ export function kubernetesEvent(event: ReconcilerEvent): KubernetesEvent | undef
         type: 'Warning',
         reason: 'DifferenceFound',
         action: 'Observe',
-        note: `The AWS mapping differs in ${event.paths.map((path) => `\`${path}\``).join(', ')}`,
+        note: `The AWS mapping differs in ${event.paths.map((path) => `\`${path}\``).join(', ')}${event.stateReason === undefined ? '' : `; AWS gives as reason of its state: ${event.stateReason}`}`,
       };
     case 'condition-changed':
       return conditionEvent(event.condition);
@@ -173,6 +180,7 @@ export function kubernetesEvent(event: ReconcilerEvent): KubernetesEvent | undef
     case 'pass-ended':
     case 'pass-failed':
     case 'condition-removed':
+    case 'drift-corrected':
     case 'step-failed':
     case 'request-handled':
     case 'status-written':

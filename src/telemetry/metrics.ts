@@ -205,6 +205,11 @@ export const definitions = {
     help: 'Differences found between a mapping and AWS, by field.',
     labels: ['field'],
   },
+  sluice_drift_corrected_total: {
+    kind: 'counter',
+    help: 'Differences that an accepted request of Sluice brought back, by field.',
+    labels: ['field'],
+  },
   // The names of client-go and controller-runtime.
   workqueue_depth: { kind: 'gauge', help: 'Current depth of workqueue.', labels: ['name'] },
   workqueue_adds_total: {

@@ -45,7 +45,14 @@ export function narrateController(deps: { readonly metrics: Metrics; readonly lo
         return;
       case 'drift-found':
         for (const path of event.paths) metrics.inc('sluice_drift_detected_total', { field: fieldOf(path) });
-        log.warn('The AWS mapping differs', { ...facts, fields: event.paths });
+        log.warn('The AWS mapping differs', {
+          ...facts,
+          fields: event.paths,
+          stateReason: event.stateReason,
+        });
+        return;
+      case 'drift-corrected':
+        for (const path of event.paths) metrics.inc('sluice_drift_corrected_total', { field: fieldOf(path) });
         return;
       case 'acted':
         log.info(`The AWS mapping was ${event.action}`, { ...facts, uuid: event.uuid, detail: event.detail });

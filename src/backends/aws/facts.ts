@@ -1,6 +1,8 @@
 /** What AWS reports of a mapping, as facts for status. Pure. */
-import type { Facts, Health } from '../../controller/backend.ts';
+import type { Facts } from '../../controller/backend.ts';
 import type { Configuration } from './client.ts';
+import { areFiltersHidden } from './fields/common.ts';
+import { healthOf } from './health.ts';
 
 /** The mapping's ARN; older answers of the API leave it out. */
 export function arnOf({
@@ -23,7 +25,6 @@ export interface Marks {
 
 /** What status shows of a mapping. */
 export function factsOf(configuration: Configuration, { tagKeys, adopted }: Marks): Facts {
-  const result = configuration.LastProcessingResult;
   return {
     state: configuration.State ?? 'Unknown',
     mapping: {
@@ -32,7 +33,7 @@ export function factsOf(configuration: Configuration, { tagKeys, adopted }: Mark
       ...optional('functionARN', configuration.FunctionArn),
       ...optional('state', configuration.State),
       ...optional('stateTransitionReason', configuration.StateTransitionReason),
-      ...optional('lastProcessingResult', result),
+      ...optional('lastProcessingResult', configuration.LastProcessingResult),
       ...optional('lastModified', configuration.LastModified?.toISOString()),
       ...(adopted ? { adopted } : {}),
       ...(tagKeys.length === 0 ? {} : { tagKeys: [...tagKeys] }),
@@ -45,22 +46,15 @@ export function factsOf(configuration: Configuration, { tagKeys, adopted }: Mark
             },
           }),
     },
-    sourceHealthy: silent,
-    targetHealthy: targetHealth(result),
-    warnings: [],
+    ...healthOf(configuration),
+    warnings: areFiltersHidden(configuration) ? [unseen] : [],
   };
 }
 
-const silent: Health = { status: 'Unknown', reason: 'Unknown', message: 'AWS Lambda does not report it' };
-
-/** AWS gives no result for SQS; of the texts of the others only the beginning is fixed. */
-function targetHealth(result: string | undefined): Health {
-  if (result === 'OK')
-    return { status: 'True', reason: 'TargetSucceeded', message: 'The last invocation succeeded' };
-  if (result?.startsWith('PROBLEM') === true)
-    return { status: 'False', reason: 'FunctionError', message: result };
-  return silent;
-}
+const unseen = {
+  reason: 'FiltersNotReadable',
+  message: 'AWS does not show the encrypted filters, so what was changed about them is not seen',
+} as const;
 
 function optional<K extends string>(key: K, value: string | undefined): { readonly [P in K]?: string } {
   // A computed key widens to an index signature; it is the one key of the type.

@@ -38,6 +38,14 @@ describe('an Event of Kubernetes', () => {
       },
     },
     {
+      why: 'somebody switched the mapping off at AWS',
+      event: { kind: 'drift-found', mapping, paths: ['enabled'], stateReason: 'USER_INITIATED' },
+      recorded: {
+        reason: 'DifferenceFound',
+        note: 'The AWS mapping differs in `enabled`; AWS gives as reason of its state: USER_INITIATED',
+      },
+    },
+    {
       why: 'it is ready',
       event: changed({ type: 'Ready', status: 'True', reason: 'Serving', message: '' }),
       recorded: { type: 'Normal', reason: 'Serving', note: 'Serving' },

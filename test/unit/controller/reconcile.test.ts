@@ -105,6 +105,32 @@ describe('a pass over a Managed mapping', () => {
     expect(world.conditions()).toMatchObject({ Ready: 'True Serving', Drifted: 'False InSync' });
   });
 
+  it.each([
+    { by: 'by hand', reason: 'USER_INITIATED' },
+    { by: 'by AWS', reason: 'EVENT_SOURCE_AUTHN_ERROR' },
+  ])('switches on what was switched off $by, and keeps AWS’s reason in the event', async ({ reason }) => {
+    const world = await settled();
+    world.api.tamper(world.api.all[0]?.configuration.UUID ?? '', {
+      State: 'Disabled',
+      StateTransitionReason: reason,
+    });
+    await world.settle();
+    expect(world.api.all[0]?.configuration.State).toBe('Enabled');
+    const found = world.events.filter(({ kind }) => kind === 'drift-found' || kind === 'drift-corrected');
+    expect(found).toMatchObject([
+      { kind: 'drift-found', paths: ['enabled'], stateReason: reason },
+      { kind: 'drift-corrected', paths: ['enabled'] },
+    ]);
+    expect(world.conditions()).toMatchObject({ Ready: 'True Serving', Drifted: 'False InSync' });
+  });
+
+  it('does not count an edit of its user as drift', async () => {
+    const world = await settled();
+    world.store.edit(key, { enabled: false });
+    await world.settle();
+    expect(world.events.filter(({ kind }) => kind.startsWith('drift'))).toEqual([]);
+  });
+
   it('removes the tags that left the spec, and no other', async () => {
     const world = await settled(aMapping({ spec: { tags: { team: 'a', cost: '1' } } }));
     const [{ configuration, tags } = { configuration: {}, tags: {} }] = world.api.all;
