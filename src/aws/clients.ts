@@ -19,11 +19,11 @@ import {
 import { endpointOf, type AwsEndpoints, type AwsService } from './endpoints.ts';
 import { agentProxy, type ProxySettings } from './proxy.ts';
 import { SignedClient } from './sigv4-client.ts';
-import { sqsAddress } from './sigv4-endpoint.ts';
+import { lambdaAddress, sqsAddress } from './sigv4-endpoint.ts';
 
 export type ClientUse = 'poll' | 'invoke' | 'control';
 
-/** What speaks to SQS for the poll loop: Sluice's own signed requests, or the SDK. */
+/** What receives, deletes and invokes: Sluice's own signed requests, or the SDK. */
 export type AwsClientKind = 'signed' | 'sdk';
 
 export interface AwsClientsOptions {
@@ -44,7 +44,7 @@ export interface AwsClientsOptions {
    * guard against leaks, not a throttle: too few would make deletes wait behind idle polls.
    */
   readonly maxSockets?: number | undefined;
-  /** What the poll loop calls SQS by; default `signed`. */
+  /** What the data plane calls SQS and Lambda by; default `signed`. */
   readonly pollClient?: AwsClientKind | undefined;
   /** Told of the end of each call of a `control` client, repeats by the SDK included in one. Must not throw. */
   readonly observe?: ((call: ControlCall) => void) | undefined;
@@ -140,6 +140,27 @@ export class AwsClients implements AsyncDisposable {
           targetPrefix: 'AmazonSQS',
           userAgent: `sluice/${version}`,
           connections: maxSockets,
+          proxy: this.#options.proxy,
+        }),
+    );
+  }
+
+  /** Lambda for invocations without the SDK, at the place that the SDK would call. */
+  signedLambda(place: AwsPlace, maxAnswerBytes: number): ClientLease<SignedClient> {
+    const { clock, version, maxSockets = defaultMaxSockets } = this.#options;
+    return this.#lease(
+      'lambda',
+      place,
+      'signed',
+      (config, region) =>
+        new SignedClient({
+          clock,
+          scope: { region, service: 'lambda' },
+          credentials: this.#credentialsOf(place.identity, region),
+          address: () => lambdaAddress(config),
+          userAgent: `sluice/${version}`,
+          connections: maxSockets,
+          maxAnswerBytes,
           proxy: this.#options.proxy,
         }),
     );

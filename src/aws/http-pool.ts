@@ -33,7 +33,7 @@ export interface HttpPost {
 }
 
 /** Ten messages of 1 MiB, each byte escaped, with room for their attributes. */
-const maxAnswerBytes = 64 * 1024 * 1024;
+const defaultMaxAnswerBytes = 64 * 1024 * 1024;
 const connectTimeoutMs = 5_000;
 /** Below the idle limit of the servers that we meet, so that a call rarely goes out on a connection that just closed. */
 const idleMs = 10_000;
@@ -41,11 +41,17 @@ const idleMs = 10_000;
 /** Clients that are kept without a call; each has at most one socket, which closes by itself. */
 const idleClientsMax = 64;
 
+/** The answer was larger than the service's own limit allows. */
+export class AnswerTooLargeError extends Error {
+  override readonly name = 'AnswerTooLargeError';
+}
+
 export class HttpPool {
   readonly #origin: string;
   readonly #forwardedTo: { readonly origin: string; readonly proxy: Proxy } | undefined;
   readonly #clock: Clock;
   readonly #connections: number;
+  readonly #maxAnswerBytes: number;
   readonly #options: Client.Options;
   readonly #clients = new Set<Client>();
   /** The last is the one that was used last. */
@@ -57,7 +63,14 @@ export class HttpPool {
   readonly #stop = new AbortController();
 
   /** `connections` is a guard against leaks, not a throttle; `proxy` is what the origin is reached by, if not directly. */
-  constructor(origin: string, clock: Clock, connections: number, proxy?: Proxy) {
+  constructor(
+    origin: string,
+    clock: Clock,
+    connections: number,
+    proxy?: Proxy,
+    maxAnswerBytes = defaultMaxAnswerBytes,
+  ) {
+    this.#maxAnswerBytes = maxAnswerBytes;
     // A proxy for plain HTTP is sent the whole URL; to all else there is a tunnel.
     this.#forwardedTo = proxy !== undefined && origin.startsWith('http:') ? { origin, proxy } : undefined;
     this.#origin = this.#forwardedTo?.proxy.origin ?? origin;
@@ -92,7 +105,7 @@ export class HttpPool {
         this.#forwardedTo === undefined ? request : forwarded(request, this.#forwardedTo),
         watch,
         signal,
-        { resolve, reject, release: this.#release },
+        { resolve, reject, release: this.#release, maxAnswerBytes: this.#maxAnswerBytes },
       ),
     );
     return promise;
@@ -153,6 +166,7 @@ interface CallOwner {
   readonly resolve: (answer: HttpAnswer) => void;
   readonly reject: (error: unknown) => void;
   readonly release: (call: Call, isWhole: boolean) => void;
+  readonly maxAnswerBytes: number;
 }
 
 /**
@@ -218,8 +232,8 @@ class Call implements Dispatcher.DispatchHandler, Watched<Call> {
 
   onResponseData(_controller: Dispatcher.DispatchController, chunk: Buffer): void {
     this.#bytes += chunk.length;
-    if (this.#bytes > maxAnswerBytes)
-      this.fail(new Error(`The answer is larger than ${maxAnswerBytes} bytes`));
+    const most = this.#owner?.maxAnswerBytes ?? 0;
+    if (this.#bytes > most) this.fail(new AnswerTooLargeError(`the answer is larger than ${most} bytes`));
     else this.#chunks.push(chunk);
   }
 

@@ -1,6 +1,6 @@
 /**
- * Signed calls of an AWS JSON 1.0 service over a pool of its own: what the SDK does for the poll loop's five calls, at
- * a seventh of its cost. Used by all mappings of one place and identity.
+ * Signed calls of an AWS service over a pool of its own: what the SDK does for the poll loop's five calls of SQS and for
+ * Lambda's Invoke, at a seventh of its cost. Used by all mappings of one place and identity.
  *
  * - A request that is sent again within its second goes out with the headers that were signed for it, so receives,
  *   whose body is constant, cost no signature under load.
@@ -25,22 +25,30 @@ export interface SignedClientOptions {
   readonly credentials: CredentialsProvider;
   /** Asked once, before the first call, and again if it fails. */
   readonly address: () => Promise<ServiceAddress>;
-  /** What the service is called in `x-amz-target`, such as `AmazonSQS`. */
-  readonly targetPrefix: string;
+  /** What a JSON 1.0 service is called in `x-amz-target`, such as `AmazonSQS`. */
+  readonly targetPrefix?: string;
   readonly userAgent: string;
   /** Most connections at once. */
   readonly connections: number;
+  /** Most bytes of an answer; default the pool's. */
+  readonly maxAnswerBytes?: number;
   /** The proxies on the way, if any. */
   readonly proxy?: ProxySettings | undefined;
 }
 
 /** A request that can be sent any number of times. Made by `prepare`; keeps the headers of its last signature. */
 export interface PreparedCall {
-  readonly target: string;
+  /** Behind the service's own path; empty for a JSON 1.0 service. */
+  readonly path: string;
+  /** Headers of its own that are signed, and those that are not: name, value, name, value. */
+  readonly headers: readonly Header[];
+  readonly unsigned: readonly string[];
   readonly body: Buffer;
   readonly hash: string;
   signed: Signed | undefined;
 }
+
+type Header = readonly [name: string, value: string];
 
 interface Signed {
   readonly second: number;
@@ -74,21 +82,38 @@ export class SignedClient {
     this.#signer = new Sigv4Signer(options.scope);
   }
 
-  /** A call of `operation` with a JSON body. */
+  /** A call of `operation` of a JSON 1.0 service. */
   prepare(operation: string, json: string): PreparedCall {
-    const body = Buffer.from(json);
-    const target = `${this.#options.targetPrefix}.${operation}`;
-    return { target, body, hash: bodyHash(body), signed: undefined };
+    return this.prepareAt(
+      '',
+      [
+        ['content-type', contentType],
+        ['x-amz-target', `${this.#options.targetPrefix}.${operation}`],
+        // Asks for the codes that services had before they spoke JSON, beside the new ones.
+        ['x-amzn-query-mode', 'true'],
+      ],
+      Buffer.from(json),
+    );
+  }
+
+  /** A POST of `body` to a path of the service. Names of headers are in lower case. */
+  prepareAt(
+    path: string,
+    headers: readonly Header[],
+    body: Buffer,
+    unsigned: readonly string[] = [],
+  ): PreparedCall {
+    return { path, headers, unsigned, body, hash: bodyHash(body), signed: undefined };
   }
 
   /** Makes the call and resolves with an answer of success; rejects with the service's error or the network's. */
   async send(call: PreparedCall, timeoutMs: number, signal: AbortSignal): Promise<HttpAnswer> {
     const answer = await this.#post(call, timeoutMs, signal);
-    if (answer.status === 200) return answer;
+    if (isSuccess(answer)) return answer;
     const error = serviceError(answer);
     if (!this.#learnsTime(answer, error)) throw error;
     const second = await this.#post(call, timeoutMs, signal);
-    if (second.status === 200) return second;
+    if (isSuccess(second)) return second;
     throw serviceError(second);
   }
 
@@ -108,18 +133,19 @@ export class SignedClient {
       call.signed = { second, credentials: identity, headers: this.#sign(place, call, identity, second) };
     }
     return place.pool.post(
-      { path: place.path, headers: call.signed.headers, body: call.body },
+      { path: pathOf(place, call), headers: call.signed.headers, body: call.body },
       timeoutMs,
       signal,
     );
   }
 
   async #find(): Promise<Place> {
-    const { clock, address, connections, proxy } = this.#options;
+    const { clock, address, connections, proxy, maxAnswerBytes } = this.#options;
     try {
       const { origin, path } = await address();
       if (this.#destroyed) throw new Error('The client was closed');
-      const pool = new HttpPool(origin, clock, connections, proxyFor(proxy, new URL(origin)));
+      const by = proxyFor(proxy, new URL(origin));
+      const pool = new HttpPool(origin, clock, connections, by, maxAnswerBytes);
       this.#place = { pool, path, host: new URL(origin).host };
       return this.#place;
     } finally {
@@ -127,25 +153,20 @@ export class SignedClient {
     }
   }
 
-  #sign({ host, path }: Place, call: PreparedCall, credentials: AwsCredentials, second: number): string[] {
+  #sign(place: Place, call: PreparedCall, credentials: AwsCredentials, second: number): string[] {
     if (this.#time.second !== second) this.#time = { second, text: signingTime(second * 1000) };
     const time = this.#time.text;
     const { sessionToken } = credentials;
-    // In the order of their names, as they are signed.
-    const headers: (readonly [string, string])[] = [
-      ['content-type', contentType],
-      ['host', host],
-      ['x-amz-date', time],
-    ];
+    const headers: Header[] = [['host', place.host], ['x-amz-date', time], ...call.headers];
     if (sessionToken !== undefined) headers.push(['x-amz-security-token', sessionToken]);
-    headers.push(
-      ['x-amz-target', call.target],
-      // Asks for the codes that services had before they spoke JSON, beside the new ones.
-      ['x-amzn-query-mode', 'true'],
-    );
-    const request = { method: 'POST', path, headers, bodyHash: call.hash };
+    // In the order of their names, as they are signed.
+    headers.sort(([a], [b]) => (a < b ? -1 : 1));
+    const request = { method: 'POST', path: pathOf(place, call), headers, bodyHash: call.hash };
     const authorization = this.#signer.authorization(credentials, time, request);
-    return [...headers.flat(), 'authorization', authorization, 'user-agent', this.#options.userAgent];
+    const flat: string[] = [];
+    for (const [name, value] of headers) flat.push(name, value);
+    flat.push('authorization', authorization, 'user-agent', this.#options.userAgent, ...call.unsigned);
+    return flat;
   }
 
   /** Whether a call was refused for its time, and the service's own clock is now known. */
@@ -159,4 +180,13 @@ export class SignedClient {
     this.#offsetMs = offsetMs;
     return true;
   }
+}
+
+function isSuccess({ status }: HttpAnswer): boolean {
+  return status >= 200 && status < 300;
+}
+
+function pathOf(place: Place, call: PreparedCall): string {
+  if (call.path === '') return place.path;
+  return place.path === '/' ? call.path : `${place.path.replace(/\/$/, '')}${call.path}`;
 }

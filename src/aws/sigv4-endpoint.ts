@@ -3,6 +3,7 @@
  * partitions. The SDK's own rules decide, by a request that is prepared and never sent, so that both clients always
  * call the same place.
  */
+import { InvokeCommand, LambdaClient, type LambdaClientConfig } from '@aws-sdk/client-lambda';
 import { GetQueueUrlCommand, SQSClient, type SQSClientConfig } from '@aws-sdk/client-sqs';
 
 /** Where requests go. */
@@ -25,12 +26,27 @@ type Step = (args: { readonly request: Prepared }) => Promise<object>;
 
 /** The address of SQS under a client's configuration. Rejects when the configuration names none. */
 export async function sqsAddress(config: SQSClientConfig): Promise<ServiceAddress> {
-  const client = new SQSClient({
-    ...config,
-    useQueueUrlAsEndpoint: false,
-    // Nothing is signed; the real ones may need a call.
-    credentials: { accessKeyId: 'none', secretAccessKey: 'none' },
-  });
+  // The queue URL is data and decides nothing.
+  const client = new SQSClient({ ...config, ...unsigned, useQueueUrlAsEndpoint: false });
+  return addressOf(client, () => client.send(new GetQueueUrlCommand({ QueueName: 'any' })));
+}
+
+const invokePath = '/2015-03-31/functions/any/invocations';
+
+/** The address of Lambda under a client's configuration. Rejects when the configuration names none. */
+export async function lambdaAddress(config: LambdaClientConfig): Promise<ServiceAddress> {
+  const client = new LambdaClient({ ...config, ...unsigned });
+  const address = await addressOf(client, () => client.send(new InvokeCommand({ FunctionName: 'any' })));
+  return { origin: address.origin, path: address.path.replace(invokePath, '') || '/' };
+}
+
+/** Nothing is signed; the real ones may need a call. */
+const unsigned = { credentials: { accessKeyId: 'none', secretAccessKey: 'none' } };
+
+async function addressOf(
+  client: SQSClient | LambdaClient,
+  send: () => Promise<unknown>,
+): Promise<ServiceAddress> {
   let prepared: Prepared | undefined;
   const stop =
     (): Step =>
@@ -44,7 +60,7 @@ export async function sqsAddress(config: SQSClientConfig): Promise<ServiceAddres
     priority: 'low',
     name: 'sluiceStop',
   });
-  await client.send(new GetQueueUrlCommand({ QueueName: 'any' }));
+  await send();
   client.destroy();
   if (prepared === undefined) throw new Error('The SDK prepared no request');
   const { protocol, hostname, port, path } = prepared;

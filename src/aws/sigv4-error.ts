@@ -9,10 +9,13 @@ export class AwsServiceError extends Error {
   override readonly name: string;
   readonly $metadata: { readonly httpStatusCode: number; readonly requestId: string | undefined };
   readonly retryAfterSeconds: string | undefined;
+  /** Lambda's word for what throttled, if it gave one. */
+  readonly Reason: string | undefined;
 
-  constructor(code: string, message: string, answer: HttpAnswer) {
+  constructor(code: string, message: string, answer: HttpAnswer, reason?: string) {
     super(message);
     this.name = code;
+    this.Reason = reason;
     this.$metadata = { httpStatusCode: answer.status, requestId: headerOf(answer, 'x-amzn-requestid') };
     this.retryAfterSeconds = headerOf(answer, 'retry-after');
   }
@@ -29,7 +32,7 @@ export function serviceError(answer: HttpAnswer): AwsServiceError {
     headerOf(answer, 'x-amzn-errortype') ??
     headerOf(answer, 'x-amzn-query-error')?.split(';')[0];
   const message = text('message', 'Message') ?? 'the service gave no message';
-  return new AwsServiceError(code ?? 'UnknownError', message, answer);
+  return new AwsServiceError(code ?? 'UnknownError', message, answer, text('Reason'));
 }
 
 /** A header's first value. */

@@ -40,7 +40,7 @@ export const engineOptions = {
   'aws-client': {
     type: choiceType(['signed', 'sdk'], 'signed'),
     value: 'KIND',
-    help: "What receives and deletes messages: signed (Sluice's own requests, several times cheaper) or sdk (the AWS SDK). Default signed.",
+    help: "What receives and deletes messages and invokes functions: signed (Sluice's own requests, several times cheaper) or sdk (the AWS SDK). Default signed.",
   },
 } as const satisfies Options;
 

@@ -4,7 +4,7 @@
  */
 import { Readable } from 'node:stream';
 import type { InvokeCommand } from '@aws-sdk/client-lambda';
-import { AnswerTooLargeError } from './lambda-outcome.ts';
+import { AnswerTooLargeError } from '../aws/http-pool.ts';
 
 type InvokeStack = InvokeCommand['middlewareStack'];
 
@@ -40,10 +40,13 @@ async function* bounded(body: Readable): AsyncGenerator<Uint8Array> {
   }
 }
 
+/** A header's value is one line; anything else a producer sent is left out. */
+export function isHeaderValue(value: string): boolean {
+  return /^[\x20-\x7e]{1,512}$/.test(value);
+}
+
 /** Sends the X-Ray header that came with the records, so that the function's trace joins the producer's. */
 export function traceHeader(stack: InvokeStack, value: string): void {
-  // A header's value is one line; anything else a producer sent is left out.
-  if (!/^[\x20-\x7e]{1,512}$/.test(value)) return;
   stack.add(
     (next) => (args) => {
       const request: unknown = args.request;

@@ -94,11 +94,6 @@ const byFault: Readonly<Record<AwsFault, Row>> = {
   failed: away,
 };
 
-/** The answer was larger than Lambda's own limit allows; seen only from servers that are not Lambda. */
-export class AnswerTooLargeError extends Error {
-  override readonly name = 'AnswerTooLargeError';
-}
-
 /** The outcome of an invocation that threw. */
 export function outcomeOfError(error: unknown, functionName: string): Outcome {
   const facts = factsOf(error);
@@ -106,6 +101,7 @@ export function outcomeOfError(error: unknown, functionName: string): Outcome {
   if (facts.known !== undefined) {
     return { kind: 'refused', reason: facts.known.reason, message: facts.known.message };
   }
+  // Seen only from servers that are not Lambda.
   if (facts.code === 'AnswerTooLargeError') {
     const message = `${functionName}: ${facts.detail}`;
     return { kind: 'failed', reason: 'ResponseInvalid', functionError: 'Unhandled', message };

@@ -13,8 +13,9 @@ import type { AwsClients } from '../aws/clients.ts';
 import type { AwsIdentity } from '../aws/credentials.ts';
 import { withDeadline } from '../aws/deadline.ts';
 import type { Invocation, Outcome, Target } from '../poller/ports.ts';
-import { boundAnswer, traceHeader } from './lambda-middleware.ts';
+import { answerBytesMax, boundAnswer, isHeaderValue, traceHeader } from './lambda-middleware.ts';
 import { outcomeOfAnswer, outcomeOfError } from './lambda-outcome.ts';
+import { invokeSigned } from './lambda-signed.ts';
 
 /** No function runs longer. */
 export const functionTimeoutMaxMs = 900_000;
@@ -45,10 +46,28 @@ export function regionOfFunction(functionName: string): string | undefined {
 export function lambdaTarget(options: LambdaTargetOptions): Target {
   const { clients, identity, functionName } = options;
   const region = regionOfFunction(functionName) ?? options.region;
-  const lease = clients.lambda({ region, identity }, 'invoke');
   const timeoutMs = options.timeoutMs ?? functionTimeoutMaxMs;
   const deadlineMs = timeoutMs + (options.marginMs ?? 10_000);
 
+  if (clients.pollClient === 'signed') {
+    const lease = clients.signedLambda({ region, identity }, answerBytesMax);
+    return {
+      type: 'lambda',
+      timeoutMs,
+      invoke: async ({ event, records }, signal) => {
+        try {
+          const traceHeader = traceHeaderOf(records);
+          const call = { functionName, event, traceHeader };
+          return outcomeOfAnswer(await invokeSigned(lease.client, call, deadlineMs, signal), functionName);
+        } catch (error) {
+          return outcomeOfError(signal.aborted ? signal.reason : error, functionName);
+        }
+      },
+      close: async () => lease.release(),
+    };
+  }
+
+  const lease = clients.lambda({ region, identity }, 'invoke');
   const send = async (invocation: Invocation, abortSignal: AbortSignal): Promise<Outcome> => {
     const input: InvokeCommandInput = {
       FunctionName: functionName,
@@ -57,8 +76,7 @@ export function lambdaTarget(options: LambdaTargetOptions): Target {
     };
     const command = new InvokeCommand(input);
     boundAnswer(command.middlewareStack);
-    // A batch has one invocation and so one trace: that of the first record which has any.
-    const header = invocation.records.find((record) => record.traceHeader !== undefined)?.traceHeader;
+    const header = traceHeaderOf(invocation.records);
     if (header !== undefined) traceHeader(command.middlewareStack, header);
     return outcomeOfAnswer(await lease.client.send(command, { abortSignal }), functionName);
   };
@@ -75,6 +93,12 @@ export function lambdaTarget(options: LambdaTargetOptions): Target {
     },
     close: async () => lease.release(),
   };
+}
+
+/** A batch has one invocation and so one trace: that of the first record which has any. */
+function traceHeaderOf(records: Invocation['records']): string | undefined {
+  const header = records.find((record) => record.traceHeader !== undefined)?.traceHeader;
+  return header === undefined || !isHeaderValue(header) ? undefined : header;
 }
 
 /**
