@@ -28,6 +28,7 @@ import { formats, type Format } from './http/format.ts';
 import { callHeaders, checkFixedHeaders } from './http/headers.ts';
 import { Occupancy } from './http/occupancy.ts';
 import { tlsContext, type TlsConfig } from './http/tls.ts';
+import { Turns } from './http/turns.ts';
 
 export interface HttpTargetDeps {
   readonly clock: Clock;
@@ -66,7 +67,7 @@ export class HttpTarget implements Target {
   readonly #config: HttpTargetConfig;
   readonly #deps: HttpTargetDeps;
   readonly #format: Format;
-  readonly #occupancy: Occupancy;
+  readonly #turns: Turns;
   #headers: Readonly<Record<string, string>>;
   #tls: DialTls | undefined;
   readonly #pools: EndpointPools;
@@ -82,11 +83,12 @@ export class HttpTarget implements Target {
     this.#format = formats[config.format ?? 'Lambda'];
     this.#deadlines = new DeadlineWatch(deps.clock, config.timeoutMs, this.#ended.signal);
     this.#pools = new EndpointPools(deps.random);
-    this.#occupancy = deps.occupancy ?? new Occupancy();
     this.timeoutMs = config.timeoutMs + connectBudgetMs;
     this.#headers = checkFixedHeaders(config.headers);
     this.#tls = this.#tlsFrom(config.tls ?? {});
     this.#turn = Math.floor(deps.random() * 1024);
+    const { clock, endpoints, occupancy = new Occupancy() } = deps;
+    this.#turns = new Turns({ clock, endpoints, pools: this.#pools, occupancy }, this.#turn);
   }
 
   unready(): { readonly reason: string; readonly message: string } | undefined {
@@ -195,7 +197,7 @@ export class HttpTarget implements Target {
     const tried = new Set<string>();
     let outcome: Outcome = busy;
     while (tried.size < maxEndpoints && !signal.aborted) {
-      const pool = await this.#free(tried, byMs, signal);
+      const pool = await this.#turns.begin(tried, byMs, signal);
       if (pool === undefined) break;
       tried.add(keyOf(pool));
       const attempt = await this.#callOn(pool, request, connectBudgetMs / maxEndpoints, signal);
@@ -206,38 +208,6 @@ export class HttpTarget implements Target {
     if (signal.aborted) return interrupted;
     const state = this.#deps.endpoints.current();
     return state.kind === 'unready' ? notReady(state) : outcome;
-  }
-
-  /** An endpoint that is ours until `#callOn` gives it back, or undefined when there is none in time. */
-  async #free(
-    tried: ReadonlySet<string>,
-    byMs: number,
-    signal: AbortSignal,
-  ): Promise<EndpointPool | undefined> {
-    const turn = this.#turn++;
-    const wanted = (): readonly string[] => this.#keys(turn, tried);
-    if (wanted().length === 0) return undefined;
-    const now = wanted().find((key) => this.#occupancy.take(key));
-    const forMs = byMs - this.#deps.clock.monotonic();
-    const key = now ?? (await this.#occupancy.wait(this.#deps.clock, wanted, forMs, signal));
-    if (key === undefined) return undefined;
-    const pool = this.#pools.get(key);
-    if (pool === undefined || signal.aborted) this.#occupancy.free(key);
-    return signal.aborted ? undefined : pool;
-  }
-
-  /** The endpoints of now from `offset` on, by their keys; those that are passed over only if there is no other. */
-  #keys(offset: number, tried: ReadonlySet<string>): readonly string[] {
-    const state = this.#deps.endpoints.current();
-    if (state.kind === 'unready') return [];
-    const pools = this.#pools.follow(state.list);
-    const start = offset % pools.length;
-    const nowMs = this.#deps.clock.monotonic();
-    const turned = [...pools.slice(start), ...pools.slice(0, start)].filter(
-      (pool) => !tried.has(keyOf(pool)),
-    );
-    const well = turned.filter((pool) => nowMs >= pool.passedOverUntilMs);
-    return (well.length > 0 ? well : turned).map(keyOf);
   }
 
   /** Sends over an idle connection, else over a new one. `not-called`: certainly nothing was sent. */
@@ -252,7 +222,7 @@ export class HttpTarget implements Target {
     let isHeardOut = false;
     const end = (): void => {
       pool.outstanding--;
-      if (isAlone) this.#occupancy.free(keyOf(pool));
+      if (isAlone) this.#turns.end(pool);
     };
     const onGivenUp = (): void => {
       isHeardOut = true;

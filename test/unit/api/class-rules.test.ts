@@ -182,6 +182,22 @@ describe('a class admits or denies', () => {
       answer: { kind: 'admitted' },
     },
     {
+      why: 'a URL that gets its path from the format',
+      spec: { targets: { allowedURLs: ['https://shop.example.com/2015-03-31/*'] } },
+      mapping: {
+        mode: 'Poller',
+        poller: { target: { http: { url: 'https://shop.example.com', format: 'LambdaInvoke' } } },
+      },
+      answer: { kind: 'admitted' },
+    },
+    {
+      why: 'a URL that would get another path from its format',
+      spec: { targets: { allowedURLs: ['https://shop.example.com/2015-03-31/*'] } },
+      mapping: url('https://shop.example.com'),
+      answer: { kind: 'denied', reason: 'UrlNotPermitted' },
+      names: '`poller.target.http.url`',
+    },
+    {
       why: 'a URL in Managed mode is inert',
       spec: {},
       mapping: { ...url('https://api.example.com/'), mode: 'Managed' },

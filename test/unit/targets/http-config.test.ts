@@ -6,6 +6,8 @@ const inputs: HttpTargetInputs = { namespace: 'shop', secrets: {}, allowedURLs: 
 const configOf = (http: HttpTargetSpec, more: Partial<HttpTargetInputs> = {}) =>
   httpTargetConfig(http, { ...inputs, ...more });
 
+const invokePath = '/2015-03-31/functions/function/invocations';
+
 describe('from the spec to the configuration', () => {
   test('a URL, with every default', () => {
     const { config, place } = configOf({ url: 'https://Orders.example.com:443/events?tenant=a' });
@@ -60,6 +62,31 @@ describe('from the spec to the configuration', () => {
     const { config, place } = configOf({ service, timeoutSeconds: 900 });
     expect(config).toMatchObject({ origin, path, timeoutMs: 900_000 });
     expect(place).toEqual({ kind: 'service', name: service.name, port: service.port });
+  });
+
+  test.each([
+    { http: { service: { name: 'fn', port: 8080 } }, path: invokePath, why: 'a Service without a path' },
+    { http: { service: { name: 'fn', port: 8080, path: '/x' } }, path: '/x', why: 'one with a path' },
+    { http: { service: { name: 'fn', port: 8080, path: '/' } }, path: '/', why: 'one that says /' },
+    { http: { url: 'http://fn.test' }, path: invokePath, why: 'a URL without a path' },
+    { http: { url: 'http://fn.test:8080/' }, path: invokePath, why: 'or with nothing but a slash' },
+    { http: { url: 'http://[2001:db8::1]:8080' }, path: invokePath, why: 'an address' },
+    { http: { url: 'http://fn.test/x?a=b' }, path: '/x?a=b', why: 'a URL with a path' },
+    { http: { url: 'http://fn.test?a=b' }, path: '/?a=b', why: 'a query is a place of its own' },
+  ])('the format LambdaInvoke has a path of its own for $why', ({ http, path }) => {
+    expect(configOf({ ...http, format: 'LambdaInvoke' }).config).toMatchObject({
+      format: 'LambdaInvoke',
+      path,
+    });
+    expect(configOf({ ...http, format: 'CloudEvents' }).config.path).not.toBe(invokePath);
+  });
+
+  test('a class judges the URL that is called', () => {
+    const called = (pattern: string) => () =>
+      configOf({ url: 'http://fn.test', format: 'LambdaInvoke' }, { allowedURLs: [pattern] });
+    expect(called('http://fn.test')).not.toThrow();
+    expect(called(`http://fn.test${invokePath}`)).not.toThrow();
+    expect(called('http://fn.test/other')).toThrow('`poller.target.http.url`');
   });
 
   test('values of Secrets stand where the spec names them', () => {
