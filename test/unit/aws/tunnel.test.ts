@@ -45,7 +45,7 @@ function connect(origin: string, timeoutMs = 5000): Promise<Socket | Error> {
     };
     const proxy = { origin, url: `${origin}/`, authorization: 'Basic c2VjcmV0' };
     const place = { hostname: 'sqs.test', host: 'sqs.test', protocol: 'https:', port: '' };
-    tunnelConnector(proxy, inner, timeoutMs)(place, (error, socket) => resolve(error ?? (socket as Socket)));
+    tunnelConnector(proxy, inner, timeoutMs)(place, (error, socket) => resolve(error ?? socket));
   });
 }
 
