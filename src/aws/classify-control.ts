@@ -4,7 +4,7 @@
  */
 import { backoff, messageOf, SluiceError } from '../lib/errors.ts';
 import { classifyWith, controlReasons, describe, faultOf, type AwsCall, type AwsFault } from './classify.ts';
-import { factsOf } from './error-facts.ts';
+import { factsOf, type AwsErrorFacts } from './error-facts.ts';
 
 /** What the control plane refused, with the error to report. */
 export type ControlFailure =
@@ -47,7 +47,8 @@ export function classifyControlError(error: unknown, call: AwsCall): ControlFail
     return {
       kind: 'conflict',
       uuid: uuidAtEnd.exec(words)?.[1]?.toLowerCase(),
-      error: retried('Conflict'),
+      // Without a UUID two changes met, which passes.
+      error: retried(uuidAtEnd.test(words) ? 'Conflict' : 'Progressing'),
     };
   }
   if (facts.code === 'ResourceNotFoundException' || facts.status === 404) {
@@ -57,7 +58,7 @@ export function classifyControlError(error: unknown, call: AwsCall): ControlFail
   }
   if (facts.code === 'InvalidParameterValueException') {
     if (propagationTexts.some((part) => text.includes(part))) {
-      return { kind: 'propagating', error: retried('ProgressingWithRetry') };
+      return { kind: 'propagating', error: roleError(words, facts, call) };
     }
     if (/function (does not exist|not found)|cannot find function/.test(text)) {
       return { kind: 'function-not-found', error: retried('FunctionNotFound') };
@@ -65,6 +66,32 @@ export function classifyControlError(error: unknown, call: AwsCall): ControlFail
   }
 
   return { kind: kindsByFault[fault], error: classifyWith(controlReasons, error, call) };
+}
+
+/** What the function's execution role lacks, by the action's name as IAM has it, and AWS's own words. */
+function roleError(words: string, facts: AwsErrorFacts, call: AwsCall): SluiceError {
+  const missing = missingActions(words).map((action) => `\`${action}\``);
+  const lacks =
+    missing.length === 0
+      ? "The function's execution role lacks a permission"
+      : `The function's execution role lacks ${missing.join(', ')}`;
+  return new SluiceError(
+    'ExecutionRoleAccessDenied',
+    `${lacks}; ${describe('rejected', facts, call)}`,
+    backoff,
+    { cause: new Error(facts.detail) },
+  );
+}
+
+function missingActions(words: string): readonly string[] {
+  if (/cannot be assumed by lambda/i.test(words)) return ['sts:AssumeRole'];
+  const one = /permissions to call (\w+) on (\w+)/i.exec(words);
+  if (one !== null) return [`${(one[2] ?? '').toLowerCase()}:${one[1] ?? ''}`];
+  const several = /can perform the ([\w, ]+?) actions? on your (?:stream|topic|cluster)/i.exec(words)?.[1];
+  const service = /\barn:[\w-]+:(kinesis|dynamodb|kafka)\b/i.exec(words)?.[1] ?? 'kinesis';
+  return (several?.split(/,\s*(?:and\s+)?|\s+and\s+/) ?? [])
+    .filter((action) => action !== '')
+    .map((action) => `${service}:${action}`);
 }
 
 const kindsByFault = {

@@ -1,4 +1,6 @@
 /** Observe, plan, act: one step of a live mapping towards what is desired, as the situation it ends in. */
+import type { Reason } from '../api/conditions.ts';
+import type { EventSourceMapping } from '../api/mapping.ts';
 import type { Backend, Difference, ExternalBackend, Observation, Subject } from './backend.ts';
 import type { ReconcilerEvent } from './events.ts';
 import { failureOf, nextOf, refOf, type Next, type ReconcilerDeps } from './pass.ts';
@@ -41,6 +43,15 @@ export async function converge(
   } catch (error) {
     const failure = failureOf(error, signal);
     const { reason, message, terminal } = failure;
+    if (isPassing(deps, subject.mapping, reason)) {
+      const facts = observation !== undefined && 'facts' in observation ? observation.facts : undefined;
+      const situation: Situation = {
+        kind: 'progressing',
+        message,
+        ...(facts === undefined ? {} : { facts }),
+      };
+      return { situation, next: { kind: 'retry', atLeastMs: failure.atLeastMs } };
+    }
     deps.emit({ kind: 'step-failed', mapping: refOf(subject.mapping), reason, message, terminal });
     const facts = observation !== undefined && 'facts' in observation ? observation.facts : undefined;
     const seen = facts === undefined ? {} : { facts };
@@ -55,6 +66,20 @@ export async function converge(
         };
     return { situation, next: nextOf(situation, backend.recheckMs, failure.atLeastMs) };
   }
+}
+
+/** How long the rights of a new role may take to be known everywhere at AWS (AWS: IAM, eventual consistency). */
+const propagationMs = 120_000;
+
+/**
+ * Whether a refusal is no failure yet: another change is under way at AWS, or what a role may do has not got around.
+ * The time is that of `Reconciling`, so that it does not begin anew with a new leader.
+ */
+function isPassing(deps: ReconcilerDeps, mapping: EventSourceMapping, reason: Reason): boolean {
+  if (reason === 'Progressing') return true;
+  if (reason !== 'ExecutionRoleAccessDenied') return false;
+  const since = mapping.status?.conditions?.find(({ type }) => type === 'Reconciling');
+  return since?.status !== 'True' || deps.clock.now() - Date.parse(since.lastTransitionTime) < propagationMs;
 }
 
 async function act(
