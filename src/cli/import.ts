@@ -119,8 +119,8 @@ Reads the event source mappings of a file, or of an AWS account, and writes a ma
              tags, and writes those whose function or queue does not exist as comments. Credentials and endpoint are
              those of the AWS SDK's environment.
 
-What only the deployed stack knows is written as a placeholder that can hit nothing by accident, such as
-arn:aws:sqs:::PLACEHOLDER.OrdersQueue.Arn, and named on standard error. Give the value with --set OrdersQueue.Arn=…, or
+What only the deployed stack knows is written as a placeholder, such as
+arn:aws:sqs:::PLACEHOLDER_OrdersQueue_Arn, and named on standard error. Give the value with --set OrdersQueue.Arn=…, or
 replace it in the manifest. ARNs without Region and account are completed from \`aws\` of the mapping or its class.
 
 The manifests adopt the live mapping (\`adoptionPolicy: IfExists\`), so that applying them changes nothing in AWS where

@@ -1,14 +1,23 @@
 /**
- * How a value that is not known is written, so that the manifest is valid and can hit nothing by accident: a name of a
- * queue or a function never holds a dot, and every placeholder does. Pure.
+ * How a value that is not known is written, so that the manifest is valid and nobody takes it for a name: in the letters
+ * that names of queues and functions have, and as short as they must be. Pure.
  */
+import { createHash } from 'node:crypto';
 import type { Hole, Unknown } from './model.ts';
 
 /** Begins every placeholder. */
-export const placeholderPrefix = 'PLACEHOLDER.';
+export const placeholderPrefix = 'PLACEHOLDER_';
+
+/** With the prefix and `.fifo` within the 80 of a queue's name. */
+const maximumLength = 60;
 
 /** The placeholder of a hole. */
-export const placeholderOf = (hole: Hole): string => placeholderPrefix + hole.name;
+export function placeholderOf({ name }: Hole): string {
+  const text = name.replaceAll('.', '_');
+  if (text.length <= maximumLength) return placeholderPrefix + text;
+  const mark = createHash('sha256').update(name).digest('hex').slice(0, 8);
+  return `${placeholderPrefix}${text.slice(0, maximumLength - mark.length - 1)}-${mark}`;
+}
 
 /** Any text, its holes as placeholders. */
 export function plainText(value: Unknown): string {

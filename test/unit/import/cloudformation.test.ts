@@ -64,13 +64,13 @@ describe('a mapping of CloudFormation', () => {
     {
       properties: '{EventSourceArn: !GetAtt Queue.Arn}',
       rest: '  Queue: {Type: AWS::SQS::Queue, Properties: {FifoQueue: true}}',
-      spec: { eventSourceARN: 'arn:aws:sqs:::PLACEHOLDER.Queue.Arn.fifo' },
+      spec: { eventSourceARN: 'arn:aws:sqs:::PLACEHOLDER_Queue_Arn.fifo' },
       why: 'the rules of a FIFO queue apply to its placeholder',
     },
     {
       properties: '{EventSourceArn: !GetAtt [Table, StreamArn]}',
       rest: '  Table: {Type: AWS::DynamoDB::Table}',
-      spec: { eventSourceARN: 'arn:aws:dynamodb:::table/PLACEHOLDER.Table.StreamArn/stream/PLACEHOLDER' },
+      spec: { eventSourceARN: 'arn:aws:dynamodb:::table/PLACEHOLDER_Table_StreamArn/stream/PLACEHOLDER' },
       why: 'the label of a stream is known to AWS alone',
     },
     {
@@ -94,7 +94,7 @@ describe('a mapping of CloudFormation', () => {
     {
       properties: '{EventSourceArn: !ImportValue orders-queue, ScalingConfig: {MaximumConcurrency: 5}}',
       spec: {
-        eventSourceARN: 'arn:aws:sqs:::PLACEHOLDER.ImportValue.orders-queue',
+        eventSourceARN: 'arn:aws:sqs:::PLACEHOLDER_ImportValue_orders-queue',
         scalingConfig: { maximumConcurrency: 5 },
       },
       why: 'what else is set tells the service',
@@ -108,7 +108,7 @@ describe('a mapping of CloudFormation', () => {
     {
       properties: "{FunctionName: !Sub '${Function.Arn}:live'}",
       rest: '  Function: {Type: AWS::Lambda::Function}',
-      spec: { functionName: 'PLACEHOLDER.Function:live' },
+      spec: { functionName: 'PLACEHOLDER_Function:live' },
       why: 'the qualifier stays',
     },
     {
@@ -220,7 +220,7 @@ Conditions: {Live: !And [!Equals [!Ref Stage, prod], !Not [!Equals [a, b]]]}`,
         kind: 'placeholder',
         subject: 'Mapping',
         line: 2,
-        message: '`eventSourceARN` holds PLACEHOLDER.Queue.Arn for ${Queue.Arn}',
+        message: '`eventSourceARN` holds PLACEHOLDER_Queue_Arn for ${Queue.Arn}',
       },
     ]);
   });
@@ -230,7 +230,7 @@ Conditions: {Live: !And [!Equals [!Ref Stage, prod], !Not [!Equals [a, b]]]}`,
       '{FunctionName: !Ref F}',
       '  F: {Type: AWS::Lambda::Function, Properties: {FunctionName: !Ref F}}',
     );
-    expect(specOf(read(text))).toEqual({ functionName: 'PLACEHOLDER.Circular' });
+    expect(specOf(read(text))).toEqual({ functionName: 'PLACEHOLDER_Circular' });
   });
 });
 

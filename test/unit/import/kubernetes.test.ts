@@ -66,8 +66,8 @@ spec: {queueName: orders}
       functionName: 'orders-fn',
     });
     expect(read(text).mappings[0]?.spec).toMatchObject({
-      eventSourceARN: 'arn:aws:sqs:::PLACEHOLDER.q',
-      functionName: 'PLACEHOLDER.fn',
+      eventSourceARN: 'arn:aws:sqs:::PLACEHOLDER_q',
+      functionName: 'PLACEHOLDER_fn',
     });
   });
 

@@ -44,7 +44,7 @@ describe('an event of SAM', () => {
       spec: {
         eventSourceARN: 'arn:aws:kinesis:::stream/s',
         startingPosition: 'LATEST',
-        destinationConfig: { onFailure: { destination: 'arn:aws:sns:::PLACEHOLDER.Topic' } },
+        destinationConfig: { onFailure: { destination: 'arn:aws:sns:::PLACEHOLDER_Topic' } },
       },
       why: "the destination's type is SAM's own, and tells the service",
     },
@@ -52,7 +52,7 @@ describe('an event of SAM', () => {
       type: 'DynamoDB',
       properties: '{Stream: !GetAtt Table.StreamArn, StartingPosition: TRIM_HORIZON, DestinationConfig: }',
       spec: {
-        eventSourceARN: 'arn:aws:dynamodb:::table/PLACEHOLDER.Table.StreamArn/stream/PLACEHOLDER',
+        eventSourceARN: 'arn:aws:dynamodb:::table/PLACEHOLDER_Table_StreamArn/stream/PLACEHOLDER',
         startingPosition: 'TRIM_HORIZON',
       },
       why: 'an empty property is absent',
@@ -104,7 +104,7 @@ describe('an event of SAM', () => {
       type: 'SNS',
       properties: '{Topic: t, SqsSubscription: true}',
       spec: {
-        eventSourceARN: 'arn:aws:sqs:::PLACEHOLDER.OrdersEventQueue.Arn',
+        eventSourceARN: 'arn:aws:sqs:::PLACEHOLDER_OrdersEventQueue_Arn',
         batchSize: 10,
         enabled: true,
       },
@@ -145,7 +145,7 @@ Resources:
 `,
       new Map(),
     );
-    expect(reading.mappings[0]?.spec['functionName']).toBe('PLACEHOLDER.Orders:live');
+    expect(reading.mappings[0]?.spec['functionName']).toBe('PLACEHOLDER_Orders:live');
   });
 
   it.each(['Api', 'HttpApi', 'SNS', 'S3', 'Schedule', 'EventBridgeRule', 'CloudWatchLogs', 'Cognito'])(

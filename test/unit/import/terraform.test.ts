@@ -61,7 +61,7 @@ describe('plain HCL', () => {
 `),
     );
     expect(told(reading, 'refused')).toEqual([
-      expect.stringContaining('`tags["PLACEHOLDER.var.k"]` has a key'),
+      expect.stringContaining('`tags["PLACEHOLDER_var_k"]` has a key'),
     ]);
     expect(reading.mappings[0]?.spec).toEqual({
       eventSourceARN: 'arn:aws:kafka:eu-west-1:123456789012:cluster/c/1',
@@ -73,7 +73,7 @@ describe('plain HCL', () => {
       startingPositionTimestamp: '2024-01-02T03:04:05Z',
       maximumBatchingWindowInSeconds: 0,
       bisectBatchOnFunctionError: true,
-      kmsKeyARN: 'arn:aws:kms:::key/PLACEHOLDER.aws_kms_key.k.arn',
+      kmsKeyARN: 'arn:aws:kms:::key/PLACEHOLDER_aws_kms_key_k_arn',
       amazonManagedKafkaEventSourceConfig: {
         consumerGroupID: 'g',
         schemaRegistryConfig: {
@@ -82,11 +82,11 @@ describe('plain HCL', () => {
           schemaValidationConfigs: [{ attribute: 'KEY' }],
         },
       },
-      destinationConfig: { onFailure: { destination: 'arn:aws:sns:::PLACEHOLDER.aws_sns_topic.failed.arn' } },
+      destinationConfig: { onFailure: { destination: 'arn:aws:sns:::PLACEHOLDER_aws_sns_topic_failed_arn' } },
       filterCriteria: { filters: [{ pattern: '{"value":{"a":[1,null]}}' }, { pattern: '{"key": ["b"]}' }] },
       provisionedPollerConfig: { minimumPollers: 1, pollerGroupName: 'p' },
       sourceAccessConfigurations: [
-        { type: 'SASL_SCRAM_512_AUTH', uri: 'PLACEHOLDER.aws_secretsmanager_secret.s.arn' },
+        { type: 'SASL_SCRAM_512_AUTH', uri: 'PLACEHOLDER_aws_secretsmanager_secret_s_arn' },
       ],
       metricsConfig: { metrics: ['EventCount'] },
       loggingConfig: { systemLogLevel: 'INFO' },
@@ -121,13 +121,13 @@ describe('plain HCL', () => {
     {
       source: 'aws_sqs_queue.q.arn',
       rest: 'resource "aws_sqs_queue" "q" { fifo_queue = true }',
-      value: 'arn:aws:sqs:::PLACEHOLDER.aws_sqs_queue.q.arn.fifo',
+      value: 'arn:aws:sqs:::PLACEHOLDER_aws_sqs_queue_q_arn.fifo',
       why: 'a FIFO queue without a name',
     },
     {
       source: 'var.queue_arn',
       rest: 'variable "queue_arn" {}',
-      value: 'arn:aws:sqs:::PLACEHOLDER.var.queue_arn',
+      value: 'arn:aws:sqs:::PLACEHOLDER_var_queue_arn',
       why: 'open',
     },
     { source: 'var.queue_arn', rest: '', settings: { queue_arn: arn }, value: arn, why: 'as -var sets it' },
@@ -147,7 +147,7 @@ describe('plain HCL', () => {
     {
       source: 'local.a',
       rest: 'locals {\n a = local.b\n b = local.a\n}',
-      value: 'arn:aws:sqs:::PLACEHOLDER.Circular',
+      value: 'arn:aws:sqs:::PLACEHOLDER_Circular',
       why: 'a circle',
     },
   ])('$source: $why', ({ source, rest, settings, value }) => {
@@ -161,16 +161,16 @@ describe('plain HCL', () => {
       rest: 'resource "aws_lambda_function" "f" { function_name = "orders" }',
       value: 'orders',
     },
-    { name: 'aws_lambda_function.f.function_name', rest: '', value: 'PLACEHOLDER.aws_lambda_function.f' },
+    { name: 'aws_lambda_function.f.function_name', rest: '', value: 'PLACEHOLDER_aws_lambda_function_f' },
     {
       name: 'aws_lambda_alias.a.arn',
       rest: 'resource "aws_lambda_alias" "a" {\n name = "live"\n function_name = aws_lambda_function.f.arn\n}',
-      value: 'PLACEHOLDER.aws_lambda_function.f:live',
+      value: 'PLACEHOLDER_aws_lambda_function_f:live',
     },
     {
       name: '"${aws_lambda_function.f.arn}:live"',
       rest: '',
-      value: 'PLACEHOLDER.aws_lambda_function.f:live',
+      value: 'PLACEHOLDER_aws_lambda_function_f:live',
     },
   ])('the function $name', ({ name, rest, value }) => {
     expect(read(resource(`  function_name = ${name}`), {}, [rest]).mappings[0]?.spec['functionName']).toBe(
@@ -381,9 +381,7 @@ describe('a plan in JSON', () => {
   it('names what the configuration does not tell', () => {
     const reading = read(plan.replace('"references"', '"other"'));
     expect(told(reading, 'placeholder')).toEqual([
-      expect.stringContaining(
-        'PLACEHOLDER.module.m.aws_lambda_event_source_mapping.orders-a-.event_source_arn',
-      ),
+      expect.stringContaining('PLACEHOLDER_module_m_aws_lambda_event_source_mapping_orders-a-_-da697268 for'),
     ]);
   });
 
