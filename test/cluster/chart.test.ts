@@ -7,6 +7,8 @@ import { parseOptions } from '../../src/cli/config.ts';
 import { chartProfile, chartProfiles, type Profile } from '../support/chart-profiles.ts';
 import {
   chartFolder,
+  clusterScoped,
+  objectPath,
   objectsOf,
   renderChart,
   renderText,
@@ -466,15 +468,6 @@ it('templates ask for nothing that changes from one rendering to the next', () =
   expect(found).toEqual([]);
 });
 
-const clusterScoped = new Set([
-  'ClusterRole',
-  'ClusterRoleBinding',
-  'CustomResourceDefinition',
-  'MappingClass',
-  'Namespace',
-  'PriorityClass',
-]);
-
 async function commandNamed(name: string): Promise<Command> {
   const found = Object.entries(commands).find(([key]) => key === name)?.[1];
   if (found === undefined) throw new Error(`there is no command ${name}`);
@@ -496,26 +489,16 @@ function matches(
   return Object.entries(selector).every(([name, value]) => labels[name] === value);
 }
 
-const plurals: Readonly<Record<string, string>> = {
-  MappingClass: 'mappingclasses',
-  NetworkPolicy: 'networkpolicies',
-  ServiceAccount: 'serviceaccounts',
-};
-
 /** What the API server has taken already. */
 const accepted = new Set<string>();
 
 /** Applies an object server-side without storing it; gives what the API server says against it. */
 async function dryRun(object: RenderedObject, fallback: string): Promise<string | undefined> {
-  const { apiVersion, kind, metadata } = object;
   // CRDs are large, and the same in every profile.
   const text = JSON.stringify(object);
   if (accepted.has(text)) return undefined;
-  const root = apiVersion.includes('/') ? `/apis/${apiVersion}` : `/api/${apiVersion}`;
-  const place = clusterScoped.has(kind) ? '' : `/namespaces/${metadata.namespace ?? fallback}`;
-  const plural = plurals[kind] ?? `${kind.toLowerCase()}s`;
   const query = 'dryRun=All&fieldValidation=Strict&fieldManager=chart-test&force=true';
-  const { status, body } = await controlPlane.request(`${root}${place}/${plural}/${metadata.name}?${query}`, {
+  const { status, body } = await controlPlane.request(`${objectPath(object, fallback)}?${query}`, {
     method: 'PATCH',
     contentType: 'application/apply-patch+yaml',
     body: object,

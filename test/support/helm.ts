@@ -120,3 +120,23 @@ export function objectsOf(text: string): readonly RenderedObject[] {
     return object === null ? [] : [object];
   });
 }
+
+/** Kinds of the charts that are not in a namespace. */
+export const clusterScoped: ReadonlySet<string> = new Set([
+  'ClusterRole',
+  'ClusterRoleBinding',
+  'CustomResourceDefinition',
+  'MappingClass',
+]);
+
+const plurals: Readonly<Record<string, string>> = {
+  MappingClass: 'mappingclasses',
+  NetworkPolicy: 'networkpolicies',
+};
+
+/** Where the API server has an object; in the namespace `fallback` if it says none. */
+export function objectPath({ apiVersion, kind, metadata }: RenderedObject, fallback: string): string {
+  const root = apiVersion.includes('/') ? `/apis/${apiVersion}` : `/api/${apiVersion}`;
+  const place = clusterScoped.has(kind) ? '' : `/namespaces/${metadata.namespace ?? fallback}`;
+  return `${root}${place}/${plurals[kind] ?? `${kind.toLowerCase()}s`}/${metadata.name}`;
+}
