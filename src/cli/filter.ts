@@ -3,8 +3,8 @@
  * only; needs neither a cluster nor AWS.
  */
 import { readFile } from 'node:fs/promises';
-import { parseAllDocuments } from 'yaml';
 import { z } from 'zod';
+import { readYaml } from '../api/yaml.ts';
 import { explainPattern, explanationLines, type PatternExplanation } from '../filter/explain.ts';
 import { compileFilterCriteria } from '../filter/filter-criteria.ts';
 import { messageOf } from '../lib/errors.ts';
@@ -177,11 +177,12 @@ async function readMapping(
   file: string,
   io: Io,
 ): Promise<{ readonly patterns: readonly string[]; readonly source: string | undefined }> {
-  const documents = parseAllDocuments(await readInput(file, io));
-  const mappings = [...documents].flatMap((document) => {
-    if (document.errors.length > 0)
-      throw new UsageError(`${file} must be YAML: ${messageOf(document.errors[0])}`);
-    const parsed = mappingType.safeParse(document.toJS());
+  const mappings = readYaml(await readInput(file, io)).flatMap((document) => {
+    if (document.kind === 'unreadable') {
+      const [fault] = document.faults;
+      throw new UsageError(`${file}:${fault?.line ?? 1}: ${fault?.message ?? 'must be YAML'}`);
+    }
+    const parsed = mappingType.safeParse(document.value);
     return parsed.success ? [parsed.data] : [];
   });
   const [mapping, ...others] = mappings;

@@ -208,6 +208,24 @@ describe('refuses with exit status 2', () => {
     await expect(run(argv)).rejects.toBeInstanceOf(UsageError);
   });
 
+  const bomb = ['a: &a [x, x, x, x, x, x, x, x, x, x]'];
+  for (const [name, former] of [
+    ['b', 'a'],
+    ['c', 'b'],
+    ['d', 'c'],
+  ] as const)
+    bomb.push(`${name}: &${name} [${Array.from({ length: 10 }, () => `*${former}`).join(', ')}]`);
+  test.each([
+    { why: 'aliases that expand without end', text: bomb.join('\n'), says: 'must not expand aliases' },
+    { why: 'nesting without end', text: '['.repeat(100_000), says: 'must not be nested deeper' },
+    { why: 'a key twice', text: 'a: 1\na: 2', says: ':2: The key `a` must not appear twice' },
+  ])('a file of $why is no answer about a match', async ({ text, says }) => {
+    await writeFile(file('hostile.yaml'), text);
+    const end = run(['-f', file('hostile.yaml'), '--event', '{}']);
+    await expect(end).rejects.toBeInstanceOf(UsageError);
+    await expect(end).rejects.toThrow(says);
+  });
+
   test('a file with two mappings', async () => {
     await expect(run(['-f', file('two.yaml'), '--event', '{}'])).rejects.toThrow(
       /exactly one EventSourceMapping, found 2/,
