@@ -50,8 +50,6 @@ export function supported(spec: EventSourceMappingSpec): readonly Unsupported[] 
     if (spec.provisionedPollerConfig !== undefined)
       no('provisionedPollerConfig', 'provisioned mode in Poller mode');
     if (spec.poller?.rateLimit !== undefined) no('poller.rateLimit', 'a rate limit');
-  } else {
-    if (spec.handoverTo !== undefined) no('handoverTo', 'the move of a mapping to Managed mode');
   }
   return found;
 }

@@ -90,6 +90,8 @@ export interface Backend {
   /** How soon a settled mapping is looked at again without a cause, in milliseconds; undefined where changes are told. */
   readonly recheckMs: number | undefined;
   observe(subject: Subject, signal: AbortSignal): Promise<Observation>;
+  /** Who still reads the source of a mapping that this backend is to run no more, by name. */
+  readersOf?(mapping: EventSourceMapping): readonly string[];
 }
 
 /** A backend that keeps something outside the cluster: it needs the finalizer, and is told what to do. */

@@ -116,6 +116,10 @@ export const kubernetesEvents = {
   DifferenceFound: { type: 'Warning', when: 'Somebody changed the AWS mapping; the note names the fields.' },
   Serving: { type: 'Normal', when: '`Ready` became True.' },
   Disabled: { type: 'Normal', when: '`Ready` became True for a mapping with `enabled: false`.' },
+  HandoverInProgress: {
+    type: 'Normal',
+    when: '`HandingOver` was set: the old mode is being stopped before the new one starts.',
+  },
   PausedReconcile: { type: 'Normal', when: '`sluice.dev/paused: reconcile` was set.' },
   PausedDelivery: { type: 'Normal', when: '`sluice.dev/paused: delivery` was set.' },
   PauseValueUnknown: {
@@ -193,6 +197,8 @@ function conditionEvent({ type, status, reason, message }: ConditionView): Kuber
   if (quiet.has(reason)) return undefined;
   // The table of reasons is where conditions get theirs from.
   const common = { reason: reason as Reason, action: 'Observe', note: message === '' ? reason : message };
+  if (reason === 'HandoverInProgress')
+    return type === 'HandingOver' ? { type: 'Normal', ...common } : undefined;
   if (type === 'Ready') return status === 'True' ? { type: 'Normal', ...common } : undefined;
   if (type === 'Paused') return { type: reason === 'PauseValueUnknown' ? 'Warning' : 'Normal', ...common };
   if (type in conditionEvents) return { type: 'Warning', ...common };

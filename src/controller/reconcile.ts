@@ -15,7 +15,8 @@ import { converge, type Step } from './converge.ts';
 import type { ConditionView, PassResult } from './events.ts';
 import { handOver, letGo } from './let-go.ts';
 import { gateOf } from './obstacle.ts';
-import { hasFinalizer, refOf, type Next, type ReconcilerDeps } from './pass.ts';
+import type { Situation } from './drafts.ts';
+import { hasFinalizer, nextOf, refOf, type Next, type ReconcilerDeps } from './pass.ts';
 import { recordStatus } from './record-status.ts';
 
 /** Brings one mapping a step closer to what is desired and says when to look again. */
@@ -95,6 +96,9 @@ async function stepOf(
     return converge(deps, key, backend, { ...subject, mapping: free }, signal);
   }
   if (isManaged) {
+    const readers = deps.backends.Poller.readersOf?.(mapping) ?? [];
+    // The queue has one reader at a time: AWS takes over when the cluster has finished.
+    if (readers.length > 0) return waitFor(readers);
     const held = hasFinalizer(mapping) ? mapping : await deps.store.setFinalizer(mapping, true, signal);
     if (scope === undefined) return converge(deps, key, backend, { ...subject, mapping: held }, signal);
     const step = await converge(deps, key, backend, switchedOff({ ...subject, mapping: held }), signal);
@@ -106,6 +110,13 @@ async function stepOf(
     if (left !== undefined) return left;
   }
   return converge(deps, key, backend, subject, signal);
+}
+
+/** The hand-over from the cluster to AWS, as long as members are not done. */
+function waitFor(readers: readonly string[]): Step {
+  const message = `Waiting until the poller ${readers.join(', ')} has finished what is in flight`;
+  const situation: Situation = { kind: 'handing-over', reason: 'HandoverInProgress', message };
+  return { situation, next: nextOf(situation, undefined) };
 }
 
 /** The same mapping as if `enabled` were false: `sluice.dev/paused: delivery` outweighs the spec and leaves it alone. */

@@ -9,7 +9,7 @@ import { completeArn } from '../api/arn.ts';
 import { admit, chooseClass, placeOf, type Admitted } from '../api/class-rules.ts';
 import type { MappingClass } from '../api/class.ts';
 import type { EventSourceMapping } from '../api/mapping.ts';
-import { pauseScope } from '../api/meta.ts';
+import { finalizer, pauseScope } from '../api/meta.ts';
 import { supported } from '../api/supported.ts';
 import { ownerOf } from './assignment.ts';
 import type { Work } from './work.ts';
@@ -36,6 +36,8 @@ export function workOf(world: World): readonly Work[] {
   for (const mapping of world.mappings) {
     const { uid = '', namespace = '', deletionTimestamp } = mapping.metadata;
     if (mapping.spec.mode !== 'Poller' || deletionTimestamp !== undefined) continue;
+    // In Poller mode nothing is kept outside the cluster: with the finalizer AWS has not let go of the source yet.
+    if (mapping.metadata.finalizers?.includes(finalizer) === true) continue;
     const admission = admit({
       mapping,
       classes: world.classes,

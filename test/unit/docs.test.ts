@@ -192,7 +192,8 @@ describe('what works in this version', () => {
       spec: http({ headers: { token: { valueFrom: { secretKeyRef: { name: 'a', key: 'b' } } } } }),
     },
     { words: 'a client certificate', spec: http({ tls: { clientCertSecretRef: { name: 'a' } } }) },
-    { words: 'hand-over from Managed to Poller', spec: { ...poller, handoverTo: 'Poller' } },
+    { words: 'hand-over of SQS from Managed to Poller and back', spec: { ...poller, handoverTo: 'Poller' } },
+    { words: 'and back', spec: { ...managed, handoverTo: 'Managed' } },
   ])('$words', ({ words, spec }) => {
     expect(works).toContain(words);
     expect(supported(spec)).toEqual([]);
@@ -217,7 +218,6 @@ describe('what works in this version', () => {
     },
     { words: '`aws.serviceAccountName`', spec: { ...poller, aws: { serviceAccountName: 'a' } } },
     { words: '`managementPolicy: Observe` in Poller mode', spec: { ...poller, managementPolicy: 'Observe' } },
-    { words: 'from Poller to Managed', spec: { ...managed, handoverTo: 'Managed' } },
   ])('not $words', ({ words, spec }) => {
     expect(refused).toContain(words);
     expect(supported(spec)).not.toEqual([]);

@@ -4,6 +4,7 @@
  * yet. Reports of members whose Lease has run out count for nothing.
  */
 import { isReason, type Reason } from '../../api/conditions.ts';
+import type { EventSourceMapping } from '../../api/mapping.ts';
 import type { ReportedHealth } from '../../api/report.ts';
 import type { Backend, Facts, Health, Observation, Subject } from '../../controller/backend.ts';
 import { ownerOf } from '../../fleet/assignment.ts';
@@ -51,6 +52,11 @@ export class ClusterBackend implements Backend {
     const owner = ownerOf(uid, members);
     const enabled = mapping.spec.enabled !== false;
     return Promise.resolve(this.#timed(uid, observationOf({ pool, owner, entries, generation, enabled })));
+  }
+
+  /** Live members that have it still: one leaves its report only when nothing of it is in flight any more. */
+  readersOf({ metadata }: EventSourceMapping): readonly string[] {
+    return this.#fleet.entriesOf(metadata.uid ?? '').map(({ member }) => member);
   }
 
   /** Tells of a change that is under way how much longer it counts as a short one. */

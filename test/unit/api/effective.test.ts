@@ -219,7 +219,6 @@ describe('what is not built yet', () => {
     ['poller.rateLimit', aMapping({ poller: { target: { http }, rateLimit: { batchesPerSecond: 1 } } }).spec],
     ['aws.serviceAccountName', aMapping({ aws: { serviceAccountName: 'orders' } }).spec],
     ['managementPolicy', aMapping({ managementPolicy: 'Observe' }).spec],
-    ['handoverTo', spec({ eventSourceARN: arn('sqs', 'a'), handoverTo: 'Managed' })],
   ])('names %s', (path, one) => {
     const found = supported(one);
     expect(found.map((gap) => gap.path)).toEqual([path]);

@@ -81,6 +81,26 @@ describe('an Event of Kubernetes', () => {
       recorded: { type: 'Warning', reason: 'PauseValueUnknown', note: 'm' },
     },
     {
+      why: 'a hand-over began',
+      event: changed({
+        type: 'HandingOver',
+        status: 'True',
+        reason: 'HandoverInProgress',
+        message: 'Waiting',
+      }),
+      recorded: { type: 'Normal', reason: 'HandoverInProgress', note: 'Waiting' },
+    },
+    {
+      why: 'not: the same once more',
+      event: changed({
+        type: 'Reconciling',
+        status: 'True',
+        reason: 'HandoverInProgress',
+        message: 'Waiting',
+      }),
+      recorded: undefined,
+    },
+    {
       why: 'not: the way to readiness',
       event: changed({ type: 'Reconciling', status: 'True', reason: 'Progressing', message: 'm' }),
       recorded: undefined,

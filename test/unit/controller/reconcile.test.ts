@@ -465,6 +465,67 @@ describe('a mapping in Poller mode', () => {
   });
 });
 
+describe('a mapping that moves from the cluster to AWS', () => {
+  const held = (world: TestReconciler, state: string): void => {
+    const { namespace = '', name, uid = '' } = aMapping().metadata;
+    world.fleet.setMembers([{ identity: 'a', pool: 'default' }]);
+    const entry = { namespace, name, uid, generation: 1, state };
+    world.fleet.put('a', {
+      formatVersion: 1,
+      member: 'a',
+      pool: 'default',
+      version: '0',
+      mappings: state === 'gone' ? [] : [entry],
+    });
+  };
+
+  it('is created at AWS only when no member has it any more', async () => {
+    const world = new TestReconciler();
+    world.store.put(aMapping({ spec: { handoverTo: 'Managed' } }));
+    for (const state of ['Running', 'Draining']) {
+      held(world, state);
+      expect(await world.pass()).toEqual({ kind: 'after', ms: 1000 });
+      expect(world.conditions()).toMatchObject({
+        Ready: 'Unknown HandoverInProgress',
+        HandingOver: 'True HandoverInProgress',
+      });
+      expect(world.store.get(key)?.status?.conditions?.[0]?.message).toContain('poller a ');
+      expect(world.api.writes).toEqual([]);
+    }
+    held(world, 'gone');
+    await world.settle();
+    expect(world.api.writes).toEqual(['create']);
+    expect(world.conditions()).toMatchObject({ Ready: 'True Serving' });
+    expect(world.conditions()).not.toHaveProperty('HandingOver');
+  });
+
+  it('does not wait for a member that is dead', async () => {
+    const world = new TestReconciler();
+    world.store.put(aMapping({ spec: { handoverTo: 'Managed' } }));
+    held(world, 'Running');
+    await world.pass();
+    world.fleet.setMembers([]);
+    await world.settle();
+    expect(world.conditions()).toMatchObject({ Ready: 'True Serving' });
+  });
+
+  it('takes back an adopted mapping that was only switched off for the cluster', async () => {
+    const world = await settled();
+    const { UUID: uuid = '' } = world.api.all[0]?.configuration ?? {};
+    world.api.tamper(uuid, {}, {});
+    world.store.put(aMapping({ spec: { adoptionPolicy: 'IfExists' } }));
+    await world.settle();
+    world.store.edit(key, { mode: 'Poller', handoverTo: 'Poller' });
+    await world.settle();
+    expect(world.api.all).toMatchObject([{ configuration: { UUID: uuid, State: 'Disabled' } }]);
+    expect(world.store.get(key)?.metadata.finalizers).toEqual([]);
+    world.store.edit(key, { mode: 'Managed', handoverTo: 'Managed' });
+    await world.settle();
+    expect(world.api.all).toMatchObject([{ configuration: { UUID: uuid, State: 'Enabled' } }]);
+    expect(world.conditions()).toMatchObject({ Ready: 'True Serving' });
+  });
+});
+
 describe('a mapping that moves between members', () => {
   const report = (member: string, world: TestReconciler, generation = 1): void => {
     world.fleet.setMembers([{ identity: member, pool: 'default' }]);

@@ -31,6 +31,11 @@ describe('a member runs', () => {
       }),
       runs: false,
     },
+    {
+      why: 'AWS has not let go of it yet',
+      mapping: aPollerMapping({ metadata: { finalizers: ['sluice.dev/external-mapping'] } }),
+      runs: false,
+    },
     { why: 'no class admits it', mapping: aPollerMapping(), changes: { classes: [] }, runs: false },
     {
       why: 'its class has another pool',
