@@ -1,3 +1,4 @@
+import { CreateFunctionCommand, LambdaClient } from '@aws-sdk/client-lambda';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { systemClock } from '../../src/lib/clock.ts';
 import type { Clock } from '../../src/lib/clock.ts';
@@ -10,7 +11,10 @@ import { Occupancy } from '../../src/targets/http/occupancy.ts';
 import { eventually } from '../support/eventually.ts';
 import { reply, startHttpSink, type HttpSink } from '../support/http-sink.ts';
 import { isAbsent } from '../support/servers/absent.ts';
+import type { AwsServer } from '../support/servers/aws-server.ts';
 import { startLambdaPod, type LambdaPod } from '../support/servers/lambda-rie.ts';
+import { lambdaZip } from '../support/servers/lambda-zip.ts';
+import { startMiniStack } from '../support/servers/ministack.ts';
 import { VirtualClock } from '../support/virtual-clock.ts';
 
 const invokePath = '/2015-03-31/functions/function/invocations';
@@ -229,6 +233,59 @@ describe('the event', () => {
   });
 });
 
+/** A server of Lambda's API that knows the header and the codes. */
+describe.skipIf(isAbsent('ministack'))('a server with many functions', () => {
+  const code = `export const handler = async (event) => {
+    if (event.Records[0].body.includes('throw')) throw new TypeError('a secret of the function');
+    return { batchItemFailures: [] };
+  };`;
+  let server: AwsServer;
+  beforeAll(async () => {
+    server = await startMiniStack();
+    const { endpoint, credentials } = server;
+    // Where the server takes an unsigned request to be meant for.
+    const client = new LambdaClient({ endpoint, region: 'us-east-1', credentials: { ...credentials } });
+    await client.send(
+      new CreateFunctionCommand({
+        FunctionName: 'orders',
+        Runtime: 'nodejs22.x',
+        Handler: 'index.handler',
+        Role: `arn:aws:iam::${server.accountId}:role/lambda`,
+        Code: { ZipFile: lambdaZip(code) },
+      }),
+    );
+    client.destroy();
+  });
+  afterAll(() => server[Symbol.asyncDispose]());
+
+  test.each([
+    {
+      name: 'orders',
+      body: {},
+      outcome: { kind: 'delivered', statusCode: 200 },
+      why: 'a function that is there',
+    },
+    {
+      name: 'orders',
+      body: { throw: true },
+      outcome: { kind: 'failed', reason: 'FunctionError', functionError: 'Unhandled' },
+      why: 'one that throws',
+    },
+    {
+      name: 'none',
+      body: {},
+      outcome: { kind: 'refused', reason: 'FunctionNotFound' },
+      why: 'one that is not there',
+    },
+  ])('is understood: $why', async ({ name, body, outcome }) => {
+    const path = `/2015-03-31/functions/${name}/invocations`;
+    await using opened = open([Number(new URL(server.endpoint).port)], { path });
+    const found = await opened.call(body);
+    expect(found).toMatchObject(outcome);
+    expect(JSON.stringify(found)).not.toContain('a secret of the function');
+  });
+});
+
 /** AWS's own emulator: what is written in `http/invoke-answer.ts` of it is seen here. */
 describe.skipIf(isAbsent('aws-lambda-rie'))('a pod with the runtime interface emulator', () => {
   let ledger: HttpSink;
@@ -236,7 +293,7 @@ describe.skipIf(isAbsent('aws-lambda-rie'))('a pod with the runtime interface em
   let opened: Opened;
   beforeAll(async () => {
     ledger = await startHttpSink();
-    pod = await startLambdaPod({ timeoutSeconds: 1, ledgerUrl: ledger.url });
+    pod = await startLambdaPod({ timeoutSeconds: 30, ledgerUrl: ledger.url });
     opened = open([pod.port], { headers: { 'X-Amz-Client-Context': clientContext } });
   });
   afterAll(async () => {
@@ -270,7 +327,6 @@ describe.skipIf(isAbsent('aws-lambda-rie'))('a pod with the runtime interface em
   test.each([
     { wish: { throw: true }, reason: 'FunctionError', message: 'TypeError', why: 'the function throws' },
     { wish: { exit: true }, reason: 'FunctionError', message: 'Runtime.ExitError', why: 'the runtime ends' },
-    { wish: { sleepMs: 30_000 }, reason: 'Timeout', message: 'timed out', why: 'it takes too long' },
     {
       wish: { bigBytes: 6_300_000 },
       reason: 'FunctionError',
@@ -283,6 +339,15 @@ describe.skipIf(isAbsent('aws-lambda-rie'))('a pod with the runtime interface em
     expect(outcome).toHaveProperty('message', expect.stringContaining(message));
     expect(JSON.stringify(outcome)).not.toContain('secret');
     expect(await opened.call()).toMatchObject({ kind: 'delivered' });
+  });
+
+  test('is a function error when it takes too long, and a later invocation goes on', async () => {
+    await using slow = await startLambdaPod({ timeoutSeconds: 1 });
+    await using at = open([slow.port]);
+    const outcome = await at.call({ sleepMs: 30_000 });
+    expect(outcome).toMatchObject({ kind: 'failed', reason: 'Timeout', functionError: 'Unhandled' });
+    // The emulator starts the function again within the next invocation, which may take its time.
+    await eventually(async () => (await at.call()).kind === 'delivered', { timeoutMs: 30_000 });
   });
 
   test('survives a crowd, since it gets one invocation at a time', async () => {

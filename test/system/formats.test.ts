@@ -65,7 +65,7 @@ describe.skipIf(isAbsent('aws-lambda-rie'))('format LambdaInvoke', () => {
   it('runs a Lambda container: what it reports as failed comes again, what it does not finish too', async () => {
     const queue = await createQueue(aws, { visibilitySeconds: 2 });
     await using ledger = await startHttpSink();
-    await using pod = await startLambdaPod({ timeoutSeconds: 1, ledgerUrl: ledger.url });
+    await using pod = await startLambdaPod({ timeoutSeconds: 5, ledgerUrl: ledger.url });
     // Without a path: the emulator's own is the default.
     const http = { url: `http://127.0.0.1:${pod.port}`, format: 'LambdaInvoke', timeoutSeconds: 10 };
     const spec = { ...reporting, batchSize: 1, scalingConfig: { maximumConcurrency: 10 } };

@@ -1,8 +1,9 @@
+import { LambdaClient } from '@aws-sdk/client-lambda';
 import { SQSClient } from '@aws-sdk/client-sqs';
 import { describe, expect, test } from 'vitest';
 import { partitionOf } from '../../../src/api/arn.ts';
 import { dnsSuffixOf } from '../../../src/aws/partition.ts';
-import { sqsAddress } from '../../../src/aws/sigv4-endpoint.ts';
+import { lambdaAddress, sqsAddress } from '../../../src/aws/sigv4-endpoint.ts';
 
 /** Some Regions of each partition that the SDK knows, old and new. */
 const regions: Readonly<Record<string, readonly string[]>> = {
@@ -47,11 +48,16 @@ const ways = [
 ];
 
 /** What the SDK's rules give; undefined where they refuse. */
-function bySdk(region: string, fips: boolean, dualstack: boolean): string | undefined {
-  const client = new SQSClient({ region });
+function bySdk(
+  region: string,
+  fips: boolean,
+  dualstack: boolean,
+  Client: typeof SQSClient | typeof LambdaClient = SQSClient,
+): string | undefined {
+  const client = new Client({ region });
   try {
-    return client.config.endpointProvider({ Region: region, UseFIPS: fips, UseDualStack: dualstack }).url
-      .origin;
+    const place = { Region: region, UseFIPS: fips, UseDualStack: dualstack };
+    return client.config.endpointProvider(place).url.origin;
   } catch {
     return undefined;
   } finally {
@@ -59,19 +65,24 @@ function bySdk(region: string, fips: boolean, dualstack: boolean): string | unde
   }
 }
 
-describe('where SQS is called without the SDK', () => {
+describe.each([
+  { service: 'SQS', addressOf: sqsAddress, sdk: SQSClient },
+  { service: 'Lambda', addressOf: lambdaAddress, sdk: LambdaClient },
+])('where $service is called without the SDK', ({ addressOf, sdk }) => {
   test.each(places)(
     "is where the SDK's rules say in $region, with FIPS and dual-stack or not",
     async ({ region }) => {
       for (const { fips, dualstack } of ways) {
         const config = { region, useFipsEndpoint: fips, useDualstackEndpoint: dualstack };
-        const address = await sqsAddress(config).catch(() => undefined);
-        expect([config, address?.origin]).toEqual([config, bySdk(region, fips, dualstack)]);
+        const address = await addressOf(config).catch(() => undefined);
+        expect([config, address?.origin]).toEqual([config, bySdk(region, fips, dualstack, sdk)]);
         if (address !== undefined) expect(address.path).toBe('/');
       }
     },
   );
+});
 
+describe('where SQS is called without the SDK', () => {
   test('is told apart by FIPS and dual-stack, so that the comparison means something', () => {
     expect(new Set(ways.map(({ fips, dualstack }) => bySdk('us-east-1', fips, dualstack))).size).toBe(4);
   });
