@@ -25,6 +25,7 @@ const house: Readonly<Record<string, Room>> = {
   aws: { rooms: ['lib', 'api'], packages: [...aws, 'undici'] },
   controller: { rooms: ['lib', 'api'] },
   import: { rooms: ['lib', 'api', 'filter'], packages: ['yaml'] },
+  iam: { rooms: ['lib', 'api'], packages: ['yaml'] },
   poller: { rooms: ['lib', 'api', 'filter'] },
   sources: { rooms: leaf, packages: [...aws, 'undici'] },
   targets: { rooms: leaf, packages: [...aws, 'undici'] },

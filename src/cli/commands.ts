@@ -33,6 +33,10 @@ export const commands: Readonly<
     summary: 'Write manifests for the mappings of other tools.',
     load: async () => (await import('./import.ts')).importCommand,
   },
+  iam: {
+    summary: 'Write the least IAM policies that mappings need.',
+    load: async () => (await import('./iam.ts')).iamCommand,
+  },
   version: {
     summary: 'Print the version.',
     load: async () => (await import('./version.ts')).versionCommand,
