@@ -104,13 +104,14 @@ function lifeDrafts(mapping: EventSourceMapping, situation: Situation): Drafts {
         Ready: draft('False', situation.reason, situation.message),
         Stalled: draft('True', situation.reason, situation.message),
       };
-    case 'observed':
-      return {
-        Ready:
-          situation.facts === undefined
-            ? draft('False', 'MappingNotFound', absent)
-            : draft('False', 'DifferenceFound', differsIn(situation.differences)),
-      };
+    case 'observed': {
+      // Nobody works on it: it stays so until the mapping or AWS is changed by somebody.
+      const [reason, message] =
+        situation.facts === undefined
+          ? (['MappingNotFound', absent] as const)
+          : (['DifferenceFound', differsIn(situation.differences)] as const);
+      return { Ready: draft('False', reason, message), Stalled: draft('True', reason, message) };
+    }
     case 'deleting':
       return {
         Ready: draft('False', 'Deleting', situation.message),

@@ -154,8 +154,9 @@ const actionReasons = {
   'force-finalized': 'ForceFinalized',
 } as const satisfies Readonly<Record<ActionDone, keyof typeof kubernetesEvents>>;
 
-/** Reasons that are no news when a condition gets them. */
+/** Reasons that are no news when a condition gets them; a difference is told when it is found. */
 const quiet: ReadonlySet<string> = new Set([
+  'DifferenceFound',
   'Progressing',
   'Deleting',
   'Draining',

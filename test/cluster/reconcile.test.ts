@@ -51,7 +51,7 @@ describe.skipIf(isAbsent('localemu'))('the controller on a real API server, with
         `--namespace=${system.name}`,
         `--kubeconfig=${controlPlane.info.kubeconfig}`,
         '--metrics-address=127.0.0.1:0',
-        '--drift-check-seconds=3',
+        '--drift-interval-seconds=3',
         '--aws-requests-per-second=15',
         '--log-level=debug',
         ...quickElection,
@@ -175,6 +175,14 @@ describe.skipIf(isAbsent('localemu'))('the controller on a real API server, with
     expect(managers.map(({ manager }) => manager)).toContain('sluice-status');
   });
 
+  const events = async (
+    namespace: TestNamespace,
+  ): Promise<readonly { readonly reason: string; readonly note: string }[]> => {
+    const path = `/apis/events.k8s.io/v1/namespaces/${namespace.name}/events`;
+    const { body } = await controlPlane.request(path);
+    return (body as { items: { reason: string; note: string }[] }).items;
+  };
+
   /** Settled mappings are looked at again for drift; each look is a pass. */
   async function expectPasses(namespace: TestNamespace, count: number): Promise<void> {
     const written = controller.lines.filter(
@@ -200,6 +208,48 @@ describe.skipIf(isAbsent('localemu'))('the controller on a real API server, with
     });
     await controller.logged('The AWS mapping differs', { mapping: `${namespace.name}/orders` });
     expect(conditionOf(await ready(namespace), 'Drifted')?.status).toBe('False');
+  });
+
+  it('switches on what somebody switched off, counts it, and keeps AWS’s reason in an Event', async () => {
+    await using namespace = await tenant();
+    const eventSourceARN = await queue();
+    await namespace.apply(manifest({ eventSourceARN }));
+    await ready(namespace);
+    const [mapping] = await atAws(eventSourceARN);
+    await lambda.send(new UpdateEventSourceMappingCommand({ UUID: mapping?.UUID, Enabled: false }));
+    await eventually(async () => (await events(namespace)).some(({ note }) => note.includes('`enabled`')), {
+      timeoutMs: 30_000,
+    });
+    const told = (await events(namespace)).find(({ reason }) => reason === 'DifferenceFound');
+    expect(told?.note).toContain('USER_INITIATED');
+    await eventually(async () => (await atAws(eventSourceARN))[0]?.State === 'Enabled', {
+      timeoutMs: 30_000,
+    });
+    await ready(namespace);
+    const corrected = await controller.metric('sluice_drift_corrected_total', { field: 'enabled' });
+    expect(corrected).toBeGreaterThanOrEqual(1);
+  });
+
+  it('replaces the AWS mapping where that is allowed, and refuses it where it is not', async () => {
+    await using namespace = await tenant();
+    const [first, second] = [await queue(), await queue()];
+    await namespace.apply(manifest({ eventSourceARN: first }));
+    await ready(namespace);
+    await namespace.apply(manifest({ eventSourceARN: second }));
+    const refused = await namespace.waitForCondition(ref, {
+      type: 'Stalled',
+      reason: 'CreateOnlyFieldChanged',
+    });
+    expect(conditionOf(refused, 'Stalled')?.message).toContain('`replacementPolicy: Recreate`');
+    expect(await atAws(second)).toEqual([]);
+    await namespace.apply(manifest({ eventSourceARN: second, replacementPolicy: 'Recreate' }));
+    await ready(namespace);
+    expect((await atAws(first)).filter(({ State }) => State !== 'Deleting')).toEqual([]);
+    expect(await atAws(second)).toMatchObject([{ State: 'Enabled' }]);
+    await eventually(async () => {
+      const told = (await events(namespace)).find(({ reason }) => reason === 'Replacing');
+      return told?.note.includes('Messages wait in the queue') === true;
+    });
   });
 
   it('finds again what it created when it was killed before it could store the UUID', async () => {
