@@ -128,7 +128,8 @@ function read(value: unknown, steps: readonly string[]): unknown {
   return steps.reduce<unknown>((one, step) => (isRecord(one) ? one[step] : undefined), value);
 }
 
-function withoutNulls(value: unknown): unknown {
+/** The value as the API server stores it: a null property counts as absent. */
+export function withoutNulls(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(withoutNulls);
   if (!isRecord(value)) return value;
   const kept = Object.entries(value).filter(([, one]) => one !== null);

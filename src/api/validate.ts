@@ -2,7 +2,7 @@
  * Offline validation: YAML text in, documents and problems with their lines out. It needs neither cluster nor AWS
  * and gives the verdict of an API server with strict field validation, and beyond it what ends as `InvalidSpec`.
  */
-import { checkObject, checkSpec, kindNamed, type CheckOptions } from './check.ts';
+import { checkObject, checkSpec, kindNamed, withoutNulls, type CheckOptions } from './check.ts';
 import { checkMetadata } from './check-metadata.ts';
 import { kinds } from './crd.ts';
 import type { EventSourceMapping } from './mapping.ts';
@@ -100,7 +100,7 @@ function validateValue(
     findings.push(...found.findings);
     if (kind.name.kind === 'EventSourceMapping' && found.fits) {
       // The structure was just checked, so the value is a mapping.
-      const { spec, metadata: meta } = value as EventSourceMapping;
+      const { spec, metadata: meta } = withoutNulls(value) as EventSourceMapping;
       findings.push(...checkSpec(spec, options));
       warnings.push(...warningsOf(spec));
       const pause = findings.length === 0 ? pauseProblem(meta) : undefined;
@@ -115,7 +115,7 @@ function validateValue(
     name,
     ...(namespace === undefined ? {} : { namespace }),
     line,
-    value,
+    value: withoutNulls(value),
     problems: findings.map(place),
     warnings: warnings.map(place),
   };

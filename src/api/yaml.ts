@@ -55,6 +55,18 @@ const oldBooleans = (words: RegExp): ScalarTag => ({
 const kubectlWords = oldBooleans(/^(?:y|yes|on|n|no|off)$/i);
 /** CloudFormation's reader knows the words, but `N` is a name to it. */
 const templateWords = oldBooleans(/^(?:yes|on|no|off)$/i);
+/** `017` is 15 for kubectl, and `1_000` a number, as in Go. */
+const kubectlIntegers: ScalarTag = {
+  identify: (value) => typeof value === 'number',
+  default: true,
+  tag: 'tag:yaml.org,2002:int',
+  test: /^[-+]?(?:0b[01_]+|0o?[0-7_]+|0x[0-9a-f_]+|[1-9][0-9]*_[0-9_]*)$/i,
+  resolve: (text) => {
+    const digits = text.replace(/^[-+]/, '').replaceAll('_', '');
+    const value = Number(digits.replace(/^0(?=[0-7])/, '0o'));
+    return text.startsWith('-') ? -value : value;
+  },
+};
 
 /**
  * The documents of a text; empty ones are left out. A value with a tag of `tagKeys` is read as an object with that one
@@ -73,7 +85,10 @@ export function readYaml(
     if (isTooDeep(text)) return [unreadable(1, tooDeepText)];
     documents = parseAllDocuments(text, {
       lineCounter: counter,
-      customTags: (tags) => [tagKeys.size > 0 ? templateWords : kubectlWords, ...tags],
+      customTags: (tags) => [
+        ...(tagKeys.size > 0 ? [templateWords] : [kubectlWords, kubectlIntegers]),
+        ...tags,
+      ],
       merge: true,
       prettyErrors: false,
       // Duplicates are looked for in `duplicateKeys`: the parser's own way takes the square of the number of keys.

@@ -7,6 +7,7 @@ import { expect, test } from 'vitest';
 import { kinds, type KindDefinition } from '../../src/api/crd.ts';
 import { apiVersion } from '../../src/api/meta.ts';
 import { pathText } from '../../src/api/problem.ts';
+import { validateText } from '../../src/api/validate.ts';
 import { testNamespace } from '../support/kube.ts';
 import { sharedControlPlane } from '../support/shared-control-plane.ts';
 import type { Json } from '../support/schema/bases.ts';
@@ -59,6 +60,65 @@ test('the API server agrees with sluice validate on metadata', async () => {
     metadataCases.map(({ metadata, field }) => ({ metadata, accepted: field === undefined })),
   );
 });
+
+test('kubectl reads scalars as sluice validate does', async () => {
+  const controlPlane = sharedControlPlane();
+  await using namespace = await testNamespace(controlPlane);
+  const read = scalars.map(async (scalar) => {
+    const text = [
+      `apiVersion: ${apiVersion}`,
+      'kind: EventSourceMapping',
+      'metadata: {name: orders}',
+      'spec:',
+      '  mode: Managed',
+      '  functionName: orders',
+      '  eventSourceARN: arn:aws:kinesis:::stream/orders',
+      '  startingPosition: LATEST',
+      `  batchSize: ${scalar}`,
+    ].join('\n');
+    const args = [
+      '-n',
+      namespace.name,
+      'create',
+      '--dry-run=server',
+      '--validate=strict',
+      '-o',
+      'json',
+      '-f',
+      '-',
+    ];
+    const { code, stdout } = await controlPlane.kubectl(args, { input: text });
+    const theirs =
+      code === 0 ? (JSON.parse(stdout) as { spec: { batchSize: unknown } }).spec.batchSize : 'refused';
+    const [ours] = validateText(text);
+    const isFine = ours?.kind === 'checked' && ours.problems.length === 0;
+    const batchSize = isFine ? (ours.value as { spec: { batchSize: unknown } }).spec.batchSize : 'refused';
+    return [scalar, { kubectl: theirs, sluice: batchSize }] as const;
+  });
+  const all = await Promise.all(read);
+  expect(all.map(([scalar, { sluice }]) => [scalar, sluice])).toEqual(
+    all.map(([scalar, { kubectl }]) => [scalar, kubectl]),
+  );
+});
+
+/** Ways to write a number, or what looks like one. */
+const scalars = [
+  '17',
+  '017',
+  '0o17',
+  '0x1F',
+  '0b11',
+  '1_000',
+  '+5',
+  '-5',
+  '1e2',
+  '1.0',
+  '089',
+  '0_17',
+  'yes',
+  '~',
+  '"5"',
+];
 
 async function disagreementsOf(
   namespace: string,

@@ -225,6 +225,33 @@ describe('a document', () => {
     ).toEqual([]);
   });
 
+  test.each([
+    ['017', 15],
+    ['0_17', 15],
+    ['-017', -15],
+    ['0o17', 15],
+    ['0b11', 3],
+    ['0x1_F', 31],
+    ['1_000', 1000],
+    ['089', 89],
+    ['0', 0],
+  ])('with %s for %i is read as kubectl does', (text, value) => {
+    const [document] = validateText(mapping(...base, `batchSize: ${text}`));
+    expect(document).toMatchObject({ value: { spec: { batchSize: value } } });
+  });
+
+  test('with null for a field is one without that field, as the API server stores it', () => {
+    const text = mapping(...base, 'batchSize: ~', 'provisionedPollerConfig: null', 'aws: {region: ~}');
+    expect(validateText(text)).toMatchObject([{ problems: [], warnings: [] }]);
+    const [document] = validateText(text);
+    expect(document?.kind === 'checked' && document.value).toEqual({
+      apiVersion: 'sluice.dev/v1alpha1',
+      kind: 'EventSourceMapping',
+      metadata: { name: 'orders' },
+      spec: { mode: 'Managed', functionName: 'orders', eventSourceARN: 'arn:aws:sqs:::orders', aws: {} },
+    });
+  });
+
   test('with `yes` for true is read as kubectl does', () => {
     expect(problems(mapping(...base, 'enabled: yes'))).toEqual([]);
   });
