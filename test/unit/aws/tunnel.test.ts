@@ -69,7 +69,7 @@ describe('a tunnel through a proxy', () => {
 
   test('outlives the time that it may take to be made', async () => {
     await using proxy = await startRaw((socket) => socket.write('HTTP/1.1 200 OK\r\n\r\n'));
-    const socket = await connect(proxy.origin, 50);
+    const socket = await connect(proxy.origin, 1500);
     if (socket instanceof Error) throw socket;
     await new Promise((resolve) => socket.once('timeout', resolve));
     expect(socket.destroyed).toBe(false);
