@@ -1,6 +1,9 @@
 import { expect, test } from 'vitest';
 import { UsageError } from '../../../src/cli/command.ts';
-import { parseServices } from '../../../src/cli/local.ts';
+import { parseServices, startLocal } from '../../../src/cli/local.ts';
+import { eventually } from '../../support/eventually.ts';
+import { keptLog } from '../../support/lines.ts';
+import { aPollerMapping } from '../../support/mappings.ts';
 
 test.each([
   ['orders=127.0.0.1:8080', 'orders', '127.0.0.1', 8080],
@@ -21,4 +24,21 @@ test.each([
 ])('`--service %s` is refused with what was found', (pair) => {
   expect(() => parseServices([pair])).toThrow(UsageError);
   expect(() => parseServices([pair])).toThrow(`must be NAME=HOST:PORT; found ${JSON.stringify(pair)}`);
+});
+
+test('a brake with a value that is not known is warned of, and stops delivery', async () => {
+  const { log, lines } = keptLog();
+  await using local = await startLocal({
+    log,
+    env: { AWS_ENDPOINT_URL: 'http://127.0.0.1:1', AWS_REGION: 'eu-central-1' },
+    services: parseServices(['consumer=127.0.0.1:1']),
+    accountID: undefined,
+    metricsAddress: '127.0.0.1:0',
+    bufferBytes: 16 * 1024 * 1024,
+    concurrencyCeiling: 1,
+  });
+  const mapping = aPollerMapping({ metadata: { annotations: { 'sluice.dev/paused': 'yes' } } });
+  await local.apply({ mappings: [mapping], content: '', notes: [] }, new AbortController().signal);
+  expect(lines).toContainEqual(expect.objectContaining({ level: 'warn', reason: 'PauseValueUnknown' }));
+  await eventually(() => local.engine.standings()[0]?.state === 'Paused');
 });
