@@ -48,6 +48,11 @@ export class MemoryMappingApi implements MappingApi {
     if (tags !== undefined) entry.tags = tags;
   }
 
+  /** Takes a mapping away, as a deletion by somebody else that has come to its end. */
+  vanish(uuid: string): void {
+    this.#mappings.delete(uuid);
+  }
+
   async get(uuid: string): Promise<Configuration | undefined> {
     this.before('get');
     return this.#mappings.get(uuid)?.configuration;
