@@ -43,7 +43,10 @@ export function startCandidate(
       '--aws-client',
       client,
     ];
-    return start([...imageFlags(), ...flags, place.release, ...args], awsEnvironment(place.endpoint));
+    return start([...flags, place.release, ...args], {
+      ...imageEnvironment(),
+      ...awsEnvironment(place.endpoint),
+    });
   }
   const settings = {
     endpoint: place.endpoint,
@@ -57,10 +60,11 @@ export function startCandidate(
   return start([...flags, path.join(here, 'candidates', `${name}.ts`), JSON.stringify(settings)], {});
 }
 
-/** The flags of Node that the image runs it with. */
-function imageFlags(): string[] {
+/** What the image sets for Node and the C library. */
+function imageEnvironment(): Record<string, string> {
   const dockerfile = readFileSync(path.join(here, '..', 'Dockerfile'), 'utf8');
-  return /NODE_OPTIONS=(\S+)/.exec(dockerfile)?.[1]?.split(' ') ?? [];
+  const set = dockerfile.matchAll(/\b(NODE_OPTIONS|MALLOC_ARENA_MAX)=(\S+)/g);
+  return Object.fromEntries([...set].map(([, name = '', value = '']) => [name, value]));
 }
 
 function awsEnvironment(endpoint: string): Record<string, string> {

@@ -71,6 +71,17 @@ export class Messages {
   }
 }
 
+/** The messages of each size, made once for all queues. */
+export class Library {
+  readonly #bySize = new Map<number, Messages>();
+
+  of(bytes: number): Messages {
+    let messages = this.#bySize.get(bytes);
+    if (messages === undefined) this.#bySize.set(bytes, (messages = new Messages(bytes)));
+    return messages;
+  }
+}
+
 /** The number of the message whose id or receipt begins at `at`; NaN if it is none. */
 export function numberAt(text: Buffer, at: number): number {
   let number = 0;

@@ -3,7 +3,7 @@
  * show: how often each message was delivered to the target, and that every one was deleted. Messages are numbers in
  * tables, so that it costs little and collects no garbage that would show in the latencies of others.
  */
-import { Messages, numberAt } from './messages.ts';
+import { numberAt, type Library, type Messages } from './messages.ts';
 import type { Reply } from './http-server.ts';
 
 interface Poll {
@@ -21,8 +21,8 @@ const latenciesMax = 1_000_000;
 
 export class Queue {
   readonly #visibilityMs: number;
-  #messages = new Messages(1024);
-  #bytes = 1024;
+  readonly #library: Library;
+  #messages: Messages;
   /** By the number of the message. */
   #sentAtMs = new Float64Array(0);
   #visibleAtMs = new Float64Array(0);
@@ -45,7 +45,9 @@ export class Queue {
   /** Milliseconds from sending to the first delivery, since `forget`. */
   latencies: number[] = [];
 
-  constructor(visibilityMs: number) {
+  constructor(visibilityMs: number, library: Library) {
+    this.#library = library;
+    this.#messages = library.of(1024);
     this.#visibilityMs = visibilityMs;
   }
 
@@ -55,8 +57,7 @@ export class Queue {
 
   /** Sends `count` messages. */
   send(count: number, bytes: number): void {
-    if (bytes !== this.#bytes) this.#messages = new Messages(bytes);
-    this.#bytes = bytes;
+    this.#messages = this.#library.of(bytes);
     this.#messages.stamp(Date.now());
     this.#grow(this.sent + count);
     this.#sentAtMs.fill(performance.now(), this.sent, this.sent + count);

@@ -3,8 +3,10 @@
  * driver. Started as a child process; says its port on standard output.
  */
 import { listen, type Reply, type Request } from './http-server.ts';
+import { Library } from './messages.ts';
 import { Queue } from './queue.ts';
 
+const library = new Library();
 const queues = new Map<string, Queue>();
 const calls = new Map<string, number>();
 let targetCalls = 0;
@@ -111,7 +113,7 @@ function control(url: URL, reply: Reply): void {
       for (let made = 0; made < Math.max(1, number('count')); made++)
         queues.set(
           number('count') > 0 ? `${name}-${made}` : name,
-          new Queue(number('visibility') * 1000 || 30_000),
+          new Queue(number('visibility') * 1000 || 30_000, library),
         );
       break;
     case '/_/begin':

@@ -110,6 +110,7 @@ export class Settler {
     if (deleted > 0) emit({ kind: 'deleted', records: deleted });
     for (const delivery of deliveries) this.#judge(delivery, unsettled);
     this.#send();
+    this.#loop.pump();
   }
 
   #judge(delivery: Delivery, unsettled: ReadonlyMap<QueueRecord, Unsettled<QueueRecord>>): void {
@@ -145,7 +146,6 @@ export class Settler {
     if (!delivery.unmatched) this.#hands.holdBehind(delivery, remaining);
     // What still knows the delivery must not keep its records.
     delivery.records = NONE;
-    this.#loop.pump();
   }
 
   #report(lost: readonly QueueRecord[], unsettled: ReadonlyMap<QueueRecord, Unsettled<QueueRecord>>): void {

@@ -37,6 +37,8 @@ const emptyList = Buffer.from('{"Messages":[]}');
 const emptyMaxLength = emptyList.length;
 
 const beginning = '{"Messages":[';
+/** What AWS, which sorts the members of a message by name, puts behind a body. */
+const customaryBehindBody = '","MD5OfBody":';
 const plainAttributes = /\{(?:"[^"\\]*":"[^"\\]*"(?:,(?=")|(?=\})))*\}/y;
 /** The longest name of a member of a message, with room. */
 const nameMaxLength = 20;
@@ -77,8 +79,8 @@ function cutRecords(text: string, isAscii: boolean, queue: QueueOrigin): QueueRe
 class Cutter {
   readonly #text: string;
   #at: number;
-  /** What stood behind the last body, from its closing quote to the quote that opens the next name's value. */
-  #behindBody: string | undefined;
+  /** What stands behind a body, as far as is known: from its closing quote to the quote that opens the next name's value. */
+  #behindBody: string | undefined = customaryBehindBody;
 
   constructor(text: string, at: number) {
     this.#text = text;
@@ -151,7 +153,7 @@ class Cutter {
   }
 
   /**
-   * Quotes within a body are escaped, so that what stood behind one body cannot stand within the next: searching for
+   * Quotes within a body are escaped, so that what stands behind one body cannot stand within another: searching for
    * it is three times as fast as walking. Should the members change their places it finds a later message; then the
    * body is no valid string, and the answer goes the long way.
    */

@@ -65,7 +65,7 @@ export function outcomeOf(head: AnswerHead, body: Uint8Array, nowMs: number): Ou
     };
   }
   if (needsBody(head)) {
-    const executedVersion = printable(head.executedVersion ?? '');
+    const executedVersion = head.executedVersion === undefined ? '' : printable(head.executedVersion);
     return {
       kind: 'delivered',
       statusCode,
@@ -179,19 +179,27 @@ function printable(value: string): string {
     .slice(0, 64);
 }
 
+const noBytes = new Uint8Array();
+
 /**
  * Bytes of an answer in one growing buffer. A target that sends its 6 MB byte by byte would otherwise cost a hundred
  * times as much in small objects.
  */
 export class BodyBuffer {
-  #bytes = Buffer.alloc(0);
+  #bytes: Uint8Array = noBytes;
   length = 0;
 
   append(chunk: Uint8Array): void {
+    // Most answers come in one piece, and short.
+    if (this.length === 0) {
+      this.#bytes = new Uint8Array(chunk);
+      this.length = chunk.length;
+      return;
+    }
     const needed = this.length + chunk.length;
     if (needed > this.#bytes.length) {
       const grown = Buffer.allocUnsafeSlow(Math.max(needed, this.#bytes.length * 2, 4096));
-      this.#bytes.copy(grown, 0, 0, this.length);
+      grown.set(this.#bytes.subarray(0, this.length));
       this.#bytes = grown;
     }
     this.#bytes.set(chunk, this.length);

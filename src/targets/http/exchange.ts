@@ -15,7 +15,7 @@ export interface CallRequest {
   readonly path: string;
   /** Name, value, name, value. */
   readonly headers: string[];
-  readonly body: Uint8Array;
+  readonly body: Buffer;
   /** Whether the body of an answer with this head matters. */
   readonly needsBody: (head: AnswerHead) => boolean;
 }
@@ -59,10 +59,7 @@ export async function exchange(
   else {
     signal.addEventListener('abort', onAbort, { once: true });
     const { path, headers, body } = request;
-    connection.client.dispatch(
-      { method: 'POST', path, headers, body: Buffer.from(body.buffer, body.byteOffset, body.byteLength) },
-      call,
-    );
+    connection.client.dispatch({ method: 'POST', path, headers, body }, call);
   }
   const result = await call.result;
   signal.removeEventListener('abort', onAbort);
