@@ -19,8 +19,9 @@ export interface PageEnvironment {
 const portsInPages = ['4566', '8080', '9090', '9091'] as const;
 /** Without package.json: of a package whose own command it is told to run, npx would make a link in its cache. */
 const linked = ['bin', 'src', 'scripts', 'node_modules', 'crds', 'deploy', 'helm'];
-const blockTimeoutMs = 60_000;
-const outputTimeoutMs = 40_000;
+// Bounds for a machine that is busy with other tests, not what is expected.
+const blockTimeoutMs = 120_000;
+const outputTimeoutMs = 120_000;
 const interruptGraceMs = 3000;
 
 interface Background {

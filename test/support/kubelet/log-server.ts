@@ -26,6 +26,8 @@ export async function startLogServer(
       response.writeHead(404).end();
       return;
     }
+    // At once, since the API server waits 5 s for them and a container may be silent for longer.
+    response.flushHeaders();
     const { process } = running.container;
     let written = 0;
     const step = (): void => {
