@@ -3,7 +3,8 @@
  * identity; users lease it and the last one to let go closes it.
  *
  * Uses differ in what a retry would do: `control` calls are few and retried by the SDK; `poll` and `invoke` are not,
- * since the engine has its own back-off and a hidden repeat would run a function twice.
+ * since the engine has its own back-off and a hidden repeat would run a function twice; nor are `paced` ones, whose
+ * caller must hear of each refusal to find the right rate.
  */
 import { LambdaClient, type LambdaClientConfig } from '@aws-sdk/client-lambda';
 import { SQSClient } from '@aws-sdk/client-sqs';
@@ -21,7 +22,7 @@ import { agentProxy, type ProxySettings } from './proxy.ts';
 import { SignedClient } from './sigv4-client.ts';
 import { lambdaAddress, sqsAddress } from './sigv4-endpoint.ts';
 
-export type ClientUse = 'poll' | 'invoke' | 'control';
+export type ClientUse = 'poll' | 'invoke' | 'control' | 'paced';
 
 /** What receives, deletes and invokes: Sluice's own signed requests, or the SDK. */
 export type AwsClientKind = 'signed' | 'sdk';
@@ -46,7 +47,7 @@ export interface AwsClientsOptions {
   readonly maxSockets?: number | undefined;
   /** What the data plane calls SQS and Lambda by; default `signed`. */
   readonly pollClient?: AwsClientKind | undefined;
-  /** Told of the end of each call of a `control` client, repeats by the SDK included in one. Must not throw. */
+  /** Told of the end of each call of a control plane, repeats by the SDK included in one. Must not throw. */
   readonly observe?: ((call: ControlCall) => void) | undefined;
 }
 
@@ -208,7 +209,7 @@ export class AwsClients implements AsyncDisposable {
 
   #observed<C extends SQSClient | LambdaClient>(service: AwsService, use: ClientUse, client: C): C {
     const { observe } = this.#options;
-    if (observe === undefined || use !== 'control') return client;
+    if (observe === undefined || (use !== 'control' && use !== 'paced')) return client;
     const middleware: Observing = (next, context) => async (args) => {
       const operation = (context.commandName ?? 'unknown').replace(/Command$/, '');
       try {

@@ -37,10 +37,10 @@ export const controllerOptions = {
     value: 'N',
     help: 'Mappings that are reconciled at the same time. Default 4.',
   },
-  'drift-check-seconds': {
-    type: integerType(1, 86_400, 600),
+  'drift-interval-seconds': {
+    type: integerType(1, 86_400, 300),
     value: 'N',
-    help: 'How often a settled AWS mapping is compared with its spec, in seconds. Default 600.',
+    help: 'Within which a change of an AWS mapping by somebody else is found, in seconds. Default 300.',
   },
   'deletion-hold-percent': {
     type: integerType(0, 100, 20),
@@ -53,8 +53,8 @@ export const controllerOptions = {
     help: 'So many deletions at once are never held. Default 10.',
   },
   'aws-requests-per-second': {
-    type: integerType(1, 15, 5),
+    type: integerType(1, 15, 15),
     value: 'N',
-    help: 'Calls of the control plane of AWS Lambda per second, of the 15 that an account and Region have. Default 5.',
+    help: 'The most calls of the control plane of AWS Lambda per second, of the 15 that an account and Region have. They start at 5 and slow down when AWS refuses one. Default 15.',
   },
 } as const satisfies Options;

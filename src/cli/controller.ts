@@ -173,8 +173,12 @@ async function runController(argv: readonly string[], io: Io): Promise<number> {
             clusterID: values['cluster-id'],
             clients,
             clock,
-            recheckMs: values['drift-check-seconds'] * 1000,
+            random,
+            driftIntervalMs: values['drift-interval-seconds'] * 1000,
             requestsPerSecond: values['aws-requests-per-second'],
+            expected: () => cache.mappings().filter(({ spec }) => spec.mode === 'Managed').length,
+            onChanged: (uuids) => enqueue(keysOfUuids(cache.mappings(), uuids)),
+            onRefused: () => metrics.inc('sluice_aws_throttles_total', { service: 'lambda' }),
           }),
           Poller: new ClusterBackend(cache.fleet, clock),
         },
@@ -257,6 +261,12 @@ function electorOf(make: () => ConstructorParameters<typeof LeaderElector>[0]): 
     // Times that cannot work are the command line's fault.
     throw error instanceof RangeError ? new UsageError(error.message) : error;
   }
+}
+
+/** The objects of AWS mappings. */
+function keysOfUuids(mappings: readonly EventSourceMapping[], uuids: readonly string[]): readonly string[] {
+  const wanted = new Set<string | undefined>(uuids);
+  return mappings.filter(({ status }) => wanted.has(status?.mapping?.uuid)).map(keyOf);
 }
 
 /** Patterns are AWS's to judge in Managed mode: it may know operators that this release does not. */

@@ -1,47 +1,116 @@
-/** The AWS backend of a process: one API per place and identity, all calls paced together. */
+/**
+ * The AWS backend of a process. For each account and Region there is one pace of calls and one view, which all
+ * identities share; for each identity a client, kept: a connection and assumed credentials for each pass would cost
+ * more than the pass.
+ */
+import { parseArn } from '../api/arn.ts';
 import type { Identity } from '../api/class-rules.ts';
 import { AwsClients } from '../aws/clients.ts';
 import { installationIdentity, roleIdentity } from '../aws/credentials.ts';
 import { AwsBackend } from '../backends/aws/backend.ts';
-import { mappingApi, type MappingApi } from '../backends/aws/client.ts';
-import { TokenBucket } from '../kube/rate-limiter.ts';
+import { mappingApi, type AccountApi, type MappingApi } from '../backends/aws/client.ts';
+import { AdaptivePace, pacedApi } from '../backends/aws/pace.ts';
+import { AccountView } from '../backends/aws/sweep.ts';
 import type { Clock } from '../lib/clock.ts';
+import type { Random } from '../lib/random.ts';
 
 export interface ManagedOptions {
   readonly clusterID: string;
   readonly clients: AwsClients;
   readonly clock: Clock;
-  readonly recheckMs: number;
-  /** Calls of the control plane per second, of the 15 that an account and Region have. */
+  readonly random: Random;
+  /** Within which a change at AWS is found. */
+  readonly driftIntervalMs: number;
+  /** The most calls of the control plane per second, of the 15 that an account and Region have. */
   readonly requestsPerSecond: number;
+  /** About how many Managed mappings there are. */
+  readonly expected: () => number;
+  /** Mappings, by UUID, that AWS shows otherwise than before. */
+  readonly onChanged: (uuids: readonly string[]) => void;
+  /** AWS refused a call for its rate. */
+  readonly onRefused: () => void;
 }
 
+/** Passes are at random between this and 1.2 times as much of the interval, so within it. */
+const recheckShare = 0.83;
+const countedMs = 5000;
+
 export function managedBackend(options: ManagedOptions): AwsBackend {
-  const { clusterID, clients, clock, recheckMs, requestsPerSecond } = options;
-  const bucket = new TokenBucket(clock, requestsPerSecond, 2 * requestsPerSecond);
-  const pace = async (signal: AbortSignal): Promise<void> => {
-    const waitMs = bucket.reserve();
-    if (waitMs > 0) await clock.sleep(waitMs, signal);
-  };
-  // Clients are kept: a connection and assumed credentials for each pass would cost more than the pass.
-  const apis = new Map<string, MappingApi & Disposable>();
+  const { clusterID, clients, clock, random, driftIntervalMs, onRefused } = options;
+  const places = new Places({ ...options, expected: countedSeldom(clock, options.expected) });
+  const apis = new Map<string, MappingApi & AccountApi>();
   return new AwsBackend({
     clusterID,
-    recheckMs,
+    recheckMs: driftIntervalMs * recheckShare,
     api: (identity, namespace, region) => {
-      const key = JSON.stringify([identity, identity.kind === 'Installation' ? '' : namespace, region]);
+      const who = JSON.stringify([identity, identity.kind === 'Installation' ? '' : namespace]);
+      const key = JSON.stringify([who, region]);
       let api = apis.get(key);
       if (api === undefined) {
-        const lease = clients.lambda(
-          { region, identity: awsIdentity(identity, clusterID, namespace) },
-          'control',
-        );
-        api = { ...mappingApi(lease.client, pace), [Symbol.dispose]: () => undefined };
+        const place = { region, identity: awsIdentity(identity, clusterID, namespace) };
+        const { client } = clients.lambda(place, 'paced');
+        const raw = mappingApi(client, (signal) => places.of(identity, region).pace.take(signal));
+        const refused = (): void => {
+          places.of(identity, region).pace.refused();
+          onRefused();
+        };
+        api = pacedApi(raw, { clock, random, onRefused: refused });
         apis.set(key, api);
       }
-      return api;
+      return { ...places.of(identity, region).view.apiFor(api, who), [Symbol.dispose]: () => undefined };
     },
   });
+}
+
+interface Place {
+  readonly pace: AdaptivePace;
+  readonly view: AccountView;
+}
+
+/** The accounts and Regions. The installation's own account is known once AWS has shown a mapping of it. */
+class Places {
+  readonly #options: Omit<ManagedOptions, 'clients'>;
+  readonly #places = new Map<string, Place>();
+
+  constructor(options: Omit<ManagedOptions, 'clients'>) {
+    this.#options = options;
+  }
+
+  of(identity: Identity, region: string | undefined): Place {
+    if (identity.kind === 'Role') return this.#at(parseArn(identity.roleARN)?.accountID ?? '', region);
+    const own = this.#at('', region);
+    const { accountID } = own.view;
+    if (accountID === undefined) return own;
+    const key = keyOf(accountID, region);
+    const place = this.#places.get(key) ?? own;
+    this.#places.set(key, place);
+    return place;
+  }
+
+  #at(accountID: string, region: string | undefined): Place {
+    const key = keyOf(accountID, region);
+    let place = this.#places.get(key);
+    if (place === undefined) {
+      const { clock, random, driftIntervalMs: intervalMs, expected, onChanged } = this.#options;
+      const pace = new AdaptivePace({ clock, ceiling: this.#options.requestsPerSecond });
+      place = { pace, view: new AccountView({ clock, random, pace, intervalMs, expected, onChanged }) };
+      this.#places.set(key, place);
+    }
+    return place;
+  }
+}
+
+function keyOf(accountID: string, region: string | undefined): string {
+  return `${accountID} ${region ?? ''}`;
+}
+
+/** Counting goes over all mappings, and is asked for with each of them. */
+function countedSeldom(clock: Clock, count: () => number): () => number {
+  let [value, atMs] = [0, -Infinity];
+  return () => {
+    if (clock.monotonic() - atMs >= countedMs) [value, atMs] = [count(), clock.monotonic()];
+    return value;
+  };
 }
 
 function awsIdentity(

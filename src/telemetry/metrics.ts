@@ -200,6 +200,11 @@ export const definitions = {
     help: 'Calls of AWS control-plane APIs, by answer.',
     labels: ['service', 'operation', 'code'],
   },
+  sluice_aws_throttles_total: {
+    kind: 'counter',
+    help: 'Calls of AWS control-plane APIs that were refused for their rate.',
+    labels: ['service'],
+  },
   sluice_drift_detected_total: {
     kind: 'counter',
     help: 'Differences found between a mapping and AWS, by field.',

@@ -200,7 +200,7 @@ describe.skipIf(problem !== undefined || isAbsent('helm'))(
         controller: {
           identity,
           ...replicas,
-          driftCheckSeconds: 1,
+          driftIntervalSeconds: 1,
           extraEnv: [{ name: 'AWS_ENDPOINT_URL_LAMBDA', value: 'http://lambda.test' }],
         },
         poller: {

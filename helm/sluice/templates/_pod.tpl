@@ -155,7 +155,7 @@ spec:
 {{- end }}
 {{- if eq .component.component "controller" }}
 - --workers={{ int $values.workers }}
-- --drift-check-seconds={{ int $values.driftCheckSeconds }}
+- --drift-interval-seconds={{ int $values.driftIntervalSeconds }}
 - --deletion-hold-percent={{ int $values.deletionHold.percent }}
 - --deletion-hold-over={{ int $values.deletionHold.over }}
 - --aws-requests-per-second={{ int $values.awsRequestsPerSecond }}

@@ -38,9 +38,9 @@ const controllerFields: Fields = {
   ),
   replicas: replicas('Pods. One leads, the others take over.'),
   workers: integer('Mappings that are reconciled at the same time.', 4, 1, 100),
-  driftCheckSeconds: integer(
-    'How often a settled AWS mapping is compared with its spec, in seconds.',
-    600,
+  driftIntervalSeconds: integer(
+    'Within which a change of an AWS mapping by somebody else is found, in seconds.',
+    300,
     1,
     86_400,
   ),
@@ -54,8 +54,8 @@ const controllerFields: Fields = {
     over: integer('So many deletions at once are never held.', 10, 0, 100_000),
   }),
   awsRequestsPerSecond: integer(
-    'Calls of the control plane of AWS Lambda per second, of the 15 that an account and Region have.',
-    5,
+    'The most calls of the control plane of AWS Lambda per second, of the 15 that an account and Region have. They start at 5 and slow down when AWS refuses one.',
+    15,
     1,
     15,
   ),

@@ -16,7 +16,14 @@ import type {
   Subject,
 } from '../../controller/backend.ts';
 import { backoff, never, SluiceError } from '../../lib/errors.ts';
-import { ControlError, errorOf, type Configuration, type MappingApi, type Tags } from './client.ts';
+import {
+  ControlError,
+  errorOf,
+  type Configuration,
+  type Freshness,
+  type MappingApi,
+  type Tags,
+} from './client.ts';
 import { differencesOf, keysSet, tagsToRemove, tagsToSet } from './drift.ts';
 import { arnOf, factsOf } from './facts.ts';
 import { areFiltersHidden } from './fields/common.ts';
@@ -47,10 +54,16 @@ export class AwsBackend implements ExternalBackend {
   }
 
   async observe(subject: Subject, signal: AbortSignal): Promise<Observation> {
+    const seen = await this.#observe(subject, 'recent', signal);
+    // What was seen in passing is enough to leave a mapping alone, and never to act or to complain.
+    return seen.kind === 'drifted' || seen.kind === 'refused' ? this.#observe(subject, 'now', signal) : seen;
+  }
+
+  async #observe(subject: Subject, freshness: Freshness, signal: AbortSignal): Promise<Observation> {
     const purpose = subject.effective.values.managementPolicy === 'Observe' ? 'observe' : 'manage';
     const look = (region: string | undefined): Promise<Observation> =>
       this.#with(subject, region, async (api) => {
-        const found = await find(this.#search(api, subject, purpose, signal));
+        const found = await find(this.#search(api, subject, purpose, signal, freshness));
         return found.kind === 'ours' ? this.#judge(subject, found, purpose) : found;
       });
     const [here, there] = [regionAt(subject), regionFor(subject)];
@@ -82,7 +95,7 @@ export class AwsBackend implements ExternalBackend {
     const { mapping } = subject;
     return this.#with(subject, regionAt(subject), async (api) => {
       // Found again, so that the tags that guard the change are those of now.
-      const found = await find(this.#search(api, subject, 'manage', signal));
+      const found = await find(this.#search(api, subject, 'manage', signal, 'just'));
       if (found.kind !== 'ours') throw new SluiceError('Progressing', handsChanged, backoff);
       const arn = arnOf(found.configuration);
       if (!found.claimed) await this.#mark(api, arn, mapping, signal);
@@ -103,7 +116,7 @@ export class AwsBackend implements ExternalBackend {
     signal: AbortSignal,
   ): Promise<Release> {
     return this.#with(subject, regionAt(subject), async (api): Promise<Release> => {
-      const found = await find(this.#search(api, subject, 'release', signal));
+      const found = await find(this.#search(api, subject, 'release', signal, 'recent'));
       const known = subject.mapping.status?.mapping;
       // Another owner's mapping is none of ours to let go.
       if (found.kind === 'refused') return { kind: 'gone', uuid: undefined, policy: 'Retain' };
@@ -153,8 +166,14 @@ export class AwsBackend implements ExternalBackend {
     if (ownership.kind !== 'ours') throw new SluiceError('Progressing', handsChanged, backoff);
   }
 
-  #search(api: MappingApi, subject: Omit<Subject, 'pool'>, purpose: Purpose, signal: AbortSignal): Search {
-    return { api, clusterID: this.#options.clusterID, subject, purpose, signal };
+  #search(
+    api: MappingApi,
+    subject: Omit<Subject, 'pool'>,
+    purpose: Purpose,
+    signal: AbortSignal,
+    freshness: Freshness = 'now',
+  ): Search {
+    return { api, clusterID: this.#options.clusterID, subject, purpose, signal, freshness };
   }
 
   #tags({ metadata, spec }: EventSourceMapping): Tags {

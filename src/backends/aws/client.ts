@@ -40,24 +40,51 @@ export class ControlError extends Error {
   }
 }
 
-/** The calls of the backend. Failures are thrown as `ControlError`. */
+/**
+ * The calls of the backend. Failures are thrown as `ControlError`. Where a call names a freshness, an implementation
+ * may answer from what it has read before; `now`, which is the default, is always AWS's own answer.
+ */
 export interface MappingApi {
-  get(uuid: string, signal: AbortSignal): Promise<Configuration | undefined>;
+  get(uuid: string, signal: AbortSignal, freshness?: Freshness): Promise<Configuration | undefined>;
   /** Every mapping of a source. */
-  list(eventSourceARN: string, signal: AbortSignal): Promise<readonly Configuration[]>;
+  list(eventSourceARN: string, signal: AbortSignal, freshness?: Freshness): Promise<readonly Configuration[]>;
   /** Every mapping of a function, the only way to find those of self-managed Kafka. */
-  listByFunction(functionName: string, signal: AbortSignal): Promise<readonly Configuration[]>;
+  listByFunction(
+    functionName: string,
+    signal: AbortSignal,
+    freshness?: Freshness,
+  ): Promise<readonly Configuration[]>;
   create(input: CreateInput, signal: AbortSignal): Promise<Configuration>;
   update(uuid: string, input: UpdateInput, signal: AbortSignal): Promise<Configuration>;
   /** Undefined when it is gone already. */
   delete(uuid: string, signal: AbortSignal): Promise<Configuration | undefined>;
-  tags(arn: string, signal: AbortSignal): Promise<Tags>;
+  /** `presumed` stands for what was read or written before, where `recent` will do and nothing is known. */
+  tags(arn: string, signal: AbortSignal, freshness?: Freshness, presumed?: Tags): Promise<Tags>;
   tag(arn: string, tags: Tags, signal: AbortSignal): Promise<void>;
   untag(arn: string, keys: readonly string[], signal: AbortSignal): Promise<void>;
 }
 
+/** One page of all mappings of the account and Region. */
+export interface Page {
+  readonly mappings: readonly Configuration[];
+  /** Where the next page begins; undefined after the last one. */
+  readonly next: string | undefined;
+}
+
+/** All mappings of an account and Region, whoever made them. */
+export interface AccountApi {
+  /** A page of up to 100; `marker` is undefined for the first. */
+  page(marker: string | undefined, signal: AbortSignal): Promise<Page>;
+}
+
+/** How old an answer may be: `now` is read anew, `just` may be of a moment ago, `recent` of the last look at all. */
+export type Freshness = 'now' | 'just' | 'recent';
+
 /** The API over an SDK client. `pace` resolves when the next call may be made. */
-export function mappingApi(client: LambdaClient, pace: (signal: AbortSignal) => Promise<void>): MappingApi {
+export function mappingApi(
+  client: LambdaClient,
+  pace: (signal: AbortSignal) => Promise<void>,
+): MappingApi & AccountApi {
   const call = async <T>(
     action: string,
     resource: string,
@@ -80,6 +107,20 @@ export function mappingApi(client: LambdaClient, pace: (signal: AbortSignal) => 
       throw error;
     }
   };
+  const page = async (
+    query: ListEventSourceMappingsCommandInput,
+    resource: string,
+    signal: AbortSignal,
+  ): Promise<Page> => {
+    const input = { ...query, MaxItems: 100 };
+    const answer = await call('ListEventSourceMappings', resource, signal, () =>
+      client.send(new ListEventSourceMappingsCommand(input), { abortSignal: signal }),
+    );
+    return {
+      mappings: answer.EventSourceMappings ?? [],
+      next: answer.NextMarker === '' ? undefined : answer.NextMarker,
+    };
+  };
   const list = async (
     query: ListEventSourceMappingsCommandInput,
     resource: string,
@@ -89,16 +130,14 @@ export function mappingApi(client: LambdaClient, pace: (signal: AbortSignal) => 
     let marker: string | undefined;
     do {
       // A page may be empty and still have a successor.
-      const input = { ...query, Marker: marker, MaxItems: 100 };
-      const page = await call('ListEventSourceMappings', resource, signal, () =>
-        client.send(new ListEventSourceMappingsCommand(input), { abortSignal: signal }),
-      );
-      found.push(...(page.EventSourceMappings ?? []));
-      marker = page.NextMarker === '' ? undefined : page.NextMarker;
+      const { mappings, next } = await page({ ...query, Marker: marker }, resource, signal);
+      found.push(...mappings);
+      marker = next;
     } while (marker !== undefined);
     return found;
   };
   return {
+    page: (marker, signal) => page({ Marker: marker }, '*', signal),
     get: (uuid, signal) =>
       orGone(
         call('GetEventSourceMapping', uuid, signal, () =>

@@ -9,10 +9,10 @@ import { completeArn } from '../../api/arn.ts';
 import type { Effective } from '../../api/effective.ts';
 import { annotations } from '../../api/meta.ts';
 import type { Observation, Subject } from '../../controller/backend.ts';
-import type { Configuration, MappingApi, Tags } from './client.ts';
+import type { Configuration, Freshness, MappingApi, Tags } from './client.ts';
 import { arnOf } from './facts.ts';
 import { isSameKey } from './natural-key.ts';
-import { isMarkedAdopted, ownershipOf } from './ownership.ts';
+import { isMarkedAdopted, ownershipOf, tagsOf } from './ownership.ts';
 
 /** The object's mapping. */
 export interface Ours {
@@ -37,13 +37,15 @@ export interface Search {
   readonly subject: Omit<Subject, 'pool'>;
   readonly purpose: Purpose;
   readonly signal: AbortSignal;
+  /** What is found may be acted upon only if it is not merely `recent`. */
+  readonly freshness: Freshness;
 }
 
 /** Finds the object's mapping. */
 export async function find(search: Search): Promise<Found> {
-  const { api, subject, signal } = search;
+  const { api, subject, signal, freshness } = search;
   const known = subject.mapping.status?.mapping;
-  const found = known?.uuid === undefined ? undefined : await api.get(known.uuid, signal);
+  const found = known?.uuid === undefined ? undefined : await api.get(known.uuid, signal, freshness);
   // On its way out its tags may be gone already, and nobody can take it over any more: it is waited for.
   if (found?.State === 'Deleting')
     return { kind: 'ours', configuration: found, tags: {}, adopted: known?.adopted === true, claimed: true };
@@ -73,10 +75,16 @@ async function findNamed(search: Search): Promise<Found | undefined> {
 
 /** Among all mappings of the source: the one with our tags, else the one that AWS would not have twice. */
 async function findByTagsOrKey(search: Search): Promise<Found> {
-  const { api, subject, signal } = search;
+  const { api, subject, signal, purpose, freshness } = search;
+  const { adoptionPolicy } = subject.effective.values;
+  // AWS refuses to make a second mapping; one that is looked for must not be overlooked.
+  const mayMiss =
+    purpose === 'release'
+      ? subject.mapping.status?.mapping?.uuid !== undefined
+      : purpose === 'manage' && adoptionPolicy !== 'IfExists';
   const matches: Found[] = [];
   const same: Configuration[] = [];
-  for (const candidate of await candidates(api, subject.effective, signal)) {
+  for (const candidate of await candidates(api, subject.effective, signal, mayMiss ? freshness : 'now')) {
     // List may lag behind Get: what is on its way out is in nobody's way.
     if (candidate.State === 'Deleting') continue;
     const isSame = isSameKey(subject.effective, subject.mapping.spec, candidate);
@@ -97,22 +105,37 @@ async function candidates(
   api: MappingApi,
   { values }: Effective,
   signal: AbortSignal,
+  freshness: Freshness,
 ): Promise<readonly Configuration[]> {
   const { eventSourceARN: source, functionName } = values;
-  if (source === undefined) return functionName === undefined ? [] : api.listByFunction(functionName, signal);
+  if (source === undefined)
+    return functionName === undefined ? [] : api.listByFunction(functionName, signal, freshness);
   // Nothing can have been created for an ARN that is not complete.
-  return completeArn(source, {}).kind === 'complete' ? api.list(source, signal) : [];
+  return completeArn(source, {}).kind === 'complete' ? api.list(source, signal, freshness) : [];
+}
+
+/**
+ * The tags of a mapping that is in force as its status says: List does not show them, and a call for each mapping would
+ * be what the sweep saves. They are read anew before anything is changed.
+ */
+function presumedTags({ clusterID, subject, purpose }: Search, uuid: string): Tags | undefined {
+  const { metadata, spec, status } = subject.mapping;
+  const isInForce = status?.conditions?.some(
+    ({ type, status: value, observedGeneration }) =>
+      type === 'Ready' && value === 'True' && observedGeneration === metadata.generation,
+  );
+  if (purpose === 'release' || isInForce !== true || status?.mapping?.uuid !== uuid) return undefined;
+  return status.mapping.adopted === true
+    ? { ...spec.tags }
+    : { ...spec.tags, ...tagsOf(clusterID, metadata) };
 }
 
 /** Whether a mapping is the object's, by its tags and by what the object may adopt. */
-export async function claim(
-  { api, clusterID, subject, purpose, signal }: Search,
-  configuration: Configuration,
-  isSame = true,
-): Promise<Found> {
+export async function claim(search: Search, configuration: Configuration, isSame = true): Promise<Found> {
+  const { api, clusterID, subject, purpose, signal, freshness } = search;
   const { mapping, effective } = subject;
   const { UUID: uuid = '' } = configuration;
-  const tags = await api.tags(arnOf(configuration), signal);
+  const tags = await api.tags(arnOf(configuration), signal, freshness, presumedTags(search, uuid));
   const known = mapping.status?.mapping;
   const wasAdopted = known?.uuid === uuid && known.adopted === true;
   const ownership = ownershipOf(tags, clusterID, mapping.metadata);

@@ -44,7 +44,7 @@ function leaves(fields: Fields, at = ''): readonly { readonly at: string; readon
 describe('values that are flags', () => {
   const numbers = [
     { value: 'controller.workers', command: 'controller', flag: 'workers' },
-    { value: 'controller.driftCheckSeconds', command: 'controller', flag: 'drift-check-seconds' },
+    { value: 'controller.driftIntervalSeconds', command: 'controller', flag: 'drift-interval-seconds' },
     { value: 'controller.deletionHold.percent', command: 'controller', flag: 'deletion-hold-percent' },
     { value: 'controller.deletionHold.over', command: 'controller', flag: 'deletion-hold-over' },
     { value: 'controller.awsRequestsPerSecond', command: 'controller', flag: 'aws-requests-per-second' },
