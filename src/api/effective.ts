@@ -88,6 +88,12 @@ export interface EffectiveValues {
   readonly maximumRetryAttempts?: number;
   readonly maximumRecordAgeInSeconds?: number;
   readonly bisectBatchOnFunctionError?: boolean;
+  /** Present in provisioned mode only. */
+  readonly provisionedPollerConfig?: {
+    readonly minimumPollers: number;
+    readonly maximumPollers: number;
+    readonly pollerGroupName?: string;
+  };
   /** Absent in it: concurrency follows the backlog. */
   readonly scalingConfig?: { readonly maximumConcurrency?: number };
   readonly poller?: {
@@ -167,6 +173,9 @@ export function effective(spec: EventSourceMappingSpec, context: EffectiveContex
           ),
         }
       : {}),
+    ...(spec.provisionedPollerConfig === undefined
+      ? {}
+      : { provisionedPollerConfig: pollersOf(spec.provisionedPollerConfig, source, or) }),
     ...(concurrency === undefined ? {} : { scalingConfig: { maximumConcurrency: concurrency } }),
     ...(spec.mode === 'Poller' ? { poller: pollerOf(spec, source, or) } : {}),
     managementPolicy: or('managementPolicy', spec.managementPolicy, 'Full'),
@@ -261,6 +270,22 @@ function positionDefault(
   if ((!kafkas.has(source) && source !== 'docdb') || isShareGroup(spec)) return undefined;
   origins['startingPosition'] = 'default';
   return source === 'docdb' ? 'LATEST' : 'TRIM_HORIZON';
+}
+
+/** AWS's defaults of provisioned mode, kept apart by the bound that is said. */
+function pollersOf(
+  asked: NonNullable<EventSourceMappingSpec['provisionedPollerConfig']>,
+  source: SourceKind,
+  or: Default,
+): NonNullable<EffectiveValues['provisionedPollerConfig']> {
+  const at = 'provisionedPollerConfig';
+  const least = Math.min(queues.has(source) ? 2 : 1, asked.maximumPollers ?? 2);
+  const minimumPollers = or(`${at}.minimumPollers`, asked.minimumPollers, least);
+  return {
+    minimumPollers,
+    maximumPollers: or(`${at}.maximumPollers`, asked.maximumPollers, Math.max(200, minimumPollers)),
+    ...(asked.pollerGroupName ? { pollerGroupName: asked.pollerGroupName } : {}),
+  };
 }
 
 function pollerOf(

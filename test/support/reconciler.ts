@@ -97,7 +97,7 @@ function keyOf({ metadata }: EventSourceMapping): string {
 /** A reconciler over memory, with everything that a test may turn. */
 export class TestReconciler {
   readonly store = new MemoryStore();
-  readonly api = new MemoryMappingApi();
+  readonly api: MemoryMappingApi;
   readonly clock = new VirtualClock();
   readonly fleet = new FleetIndex(() => undefined);
   readonly events: ReconcilerEvent[] = [];
@@ -105,28 +105,34 @@ export class TestReconciler {
   problems: string[] = [];
   failures = 0;
 
-  readonly #deps: ReconcilerDeps = {
-    store: this.store,
-    classes: classBook({
-      classes: () => this.classes,
-      namespaceLabels: () => ({}),
-      mappings: () => this.store.list(),
-    }),
-    backends: {
-      Managed: new AwsBackend({ clusterID: 'test', recheckMs: 600_000, api: () => this.api }),
-      Poller: new ClusterBackend(this.fleet, this.clock),
-    },
-    clock: this.clock,
-    emit: (event) => this.events.push(event),
-    failures: () => this.failures,
-    problemsOf: () => this.problems,
-    deletions: new DeletionHold({
+  readonly #deps: ReconcilerDeps;
+
+  /** Several clusters may share what AWS has. */
+  constructor(clusterID = 'test', api = new MemoryMappingApi()) {
+    this.api = api;
+    this.#deps = {
+      store: this.store,
+      classes: classBook({
+        classes: () => this.classes,
+        namespaceLabels: () => ({}),
+        mappings: () => this.store.list(),
+      }),
+      backends: {
+        Managed: new AwsBackend({ clusterID, recheckMs: 600_000, api: () => this.api }),
+        Poller: new ClusterBackend(this.fleet, this.clock),
+      },
       clock: this.clock,
-      percent: 20,
-      over: 10,
-      mappings: () => this.store.list(),
-    }),
-  };
+      emit: (event) => this.events.push(event),
+      failures: () => this.failures,
+      problemsOf: () => this.problems,
+      deletions: new DeletionHold({
+        clock: this.clock,
+        percent: 20,
+        over: 10,
+        mappings: () => this.store.list(),
+      }),
+    };
+  }
 
   /** One pass. */
   pass(key = 'shop/orders', signal = new AbortController().signal): Promise<Next> {

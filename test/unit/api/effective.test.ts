@@ -13,6 +13,22 @@ const spec = (more: Partial<EventSourceMappingSpec>): EventSourceMappingSpec => 
   ...more,
 });
 
+test.each([
+  { asked: { minimumPollers: 3 }, source: 'sqs', inForce: { minimumPollers: 3, maximumPollers: 200 } },
+  { asked: { maximumPollers: 9 }, source: 'sqs', inForce: { minimumPollers: 2, maximumPollers: 9 } },
+  { asked: { maximumPollers: 1 }, source: 'kafka', inForce: { minimumPollers: 1, maximumPollers: 1 } },
+  { asked: { minimumPollers: 300 }, source: 'sqs', inForce: { minimumPollers: 300, maximumPollers: 300 } },
+])('provisioned mode is filled up: $asked', ({ asked, source, inForce }) => {
+  const { values, origins } = effective({
+    mode: 'Managed',
+    eventSourceARN: `arn:aws:${source}:eu-west-1:000000000000:x`,
+    provisionedPollerConfig: asked,
+  });
+  expect(values.provisionedPollerConfig).toEqual(inForce);
+  const origin = 'minimumPollers' in asked ? 'spec' : 'default';
+  expect(origins['provisionedPollerConfig.minimumPollers']).toBe(origin);
+});
+
 describe('the kind of source', () => {
   test.each([
     [spec({ eventSourceARN: arn('sqs', 'orders') }), 'sqs'],

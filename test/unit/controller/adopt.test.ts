@@ -226,6 +226,44 @@ describe('a mapping that AWS has already', () => {
   });
 });
 
+describe('a mapping that moves from one cluster to another', () => {
+  it('is taken up by a rebuilt cluster of the same id, without a word', async () => {
+    const old = new TestReconciler('blue');
+    old.store.put(aMapping({ metadata: { uid: 'old' } }));
+    await old.settle();
+    const rebuilt = new TestReconciler('blue', old.api);
+    old.api.writes.length = 0;
+    rebuilt.store.put(aMapping({ metadata: { uid: 'new' } }));
+    await rebuilt.settle();
+    expect(rebuilt.conditions()).toMatchObject({ Ready: 'True Serving' });
+    expect(rebuilt.store.get(key)?.status?.mapping?.adopted).toBeUndefined();
+    // The advisory uid is brought up to date.
+    expect(rebuilt.api.writes).toEqual(['tag']);
+    expect(rebuilt.api.all).toMatchObject([{ tags: { 'sluice.dev/uid': 'new' } }]);
+  });
+
+  it('is refused by the other one until the first lets go with Retain, and delivers all the time', async () => {
+    const blue = new TestReconciler('blue');
+    blue.store.put(aMapping());
+    await blue.settle();
+    const green = new TestReconciler('green', blue.api);
+    green.store.put(adopting());
+    await green.pass();
+    expect(green.conditions()).toMatchObject({ Stalled: 'True ForeignOwner' });
+    const states: (string | undefined)[] = [];
+    blue.api.before = () => states.push(blue.api.all[0]?.configuration.State);
+    blue.store.edit(key, { deletionPolicy: 'Retain' });
+    await blue.settle();
+    blue.store.delete(key);
+    await blue.settle();
+    await green.settle();
+    expect(green.conditions()).toMatchObject({ Ready: 'True Serving' });
+    expect(green.store.get(key)?.status?.mapping?.adopted).toBe(true);
+    expect(new Set(states)).toEqual(new Set(['Enabled']));
+    expect(blue.api.all).toHaveLength(1);
+  });
+});
+
 describe('a mapping that is only observed', () => {
   const observing = (spec: Partial<EventSourceMappingSpec> = {}) =>
     aMapping({ spec: { managementPolicy: 'Observe', ...spec } });

@@ -50,16 +50,7 @@ export const sourceFields: readonly Field[] = [
     path: 'provisionedPollerConfig',
     createOnly: false,
     sources: [...queues, ...kafka],
-    desired: ({ source }, { provisionedPollerConfig: asked }) => {
-      if (asked === undefined) return undefined;
-      const minimumPollers =
-        asked.minimumPollers ?? Math.min(queues.includes(source) ? 2 : 1, asked.maximumPollers ?? 2);
-      return defined<Pollers>({
-        minimumPollers,
-        maximumPollers: asked.maximumPollers ?? Math.max(200, minimumPollers),
-        pollerGroupName: asked.pollerGroupName || undefined,
-      });
-    },
+    desired: ({ values }) => values.provisionedPollerConfig,
     observed: ({ ProvisionedPollerConfig: found }) =>
       found?.MinimumPollers === undefined && found?.MaximumPollers === undefined
         ? undefined
