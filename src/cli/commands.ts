@@ -33,6 +33,10 @@ export const commands: Readonly<
     summary: 'Write manifests for the mappings of other tools.',
     load: async () => (await import('./import.ts')).importCommand,
   },
+  diff: {
+    summary: 'Show what applying manifests would change in AWS.',
+    load: async () => (await import('./diff.ts')).diffCommand,
+  },
   iam: {
     summary: 'Write the least IAM policies that mappings need.',
     load: async () => (await import('./iam.ts')).iamCommand,

@@ -119,6 +119,7 @@ describe('the documentation', () => {
       'docs/how-to/take-over-mappings.md: Needs a checkout with Terraform or OpenTofu',
       "docs/how-to/take-over-mappings.md: Needs a cluster with ACK's Lambda controller or Crossplane's AWS provider",
       'docs/how-to/take-over-mappings.md: Needs an AWS account',
+      'docs/how-to/take-over-mappings.md: Needs an AWS account',
       'docs/how-to/troubleshoot.md: Needs a cluster with a mapping in trouble',
       'docs/how-to/uninstall.md: Needs a cluster with Sluice running',
       'docs/how-to/uninstall.md: Needs a cluster with Sluice running',

@@ -39,7 +39,7 @@ describe('dispatch', () => {
       const words = argv.filter((word) => word !== undefined);
       await expect(run(...words)).rejects.toBeInstanceOf(UsageError);
       await expect(run(...words)).rejects.toThrow(
-        /^unknown command `.*`; allowed: controller, poller, run, demo, validate, filter, import, iam, version$/,
+        /^unknown command `.*`; allowed: controller, poller, run, demo, validate, filter, import, diff, iam, version$/,
       );
     },
   );
