@@ -14,6 +14,7 @@ import { isAbsent } from '../support/servers/absent.ts';
 import { queueArn, testAccount, type AwsServer } from '../support/servers/aws-server.ts';
 import { lambdaZip } from '../support/servers/lambda-zip.ts';
 import { startLocalEmu } from '../support/servers/localemu.ts';
+import { startMiniStack } from '../support/servers/ministack.ts';
 
 /** What a world of the suite offers: an API, a queue with a function that are nobody else's, and time that passes. */
 interface World {
@@ -31,7 +32,9 @@ const worlds: readonly {
   readonly start: () => Promise<World & AsyncDisposable>;
 }[] = [
   { name: 'in memory', skip: false, start: memoryWorld },
-  { name: 'LocalEmu', skip: isAbsent('localemu'), start: localEmuWorld },
+  { name: 'LocalEmu', skip: isAbsent('localemu'), start: () => emulatorWorld(startLocalEmu) },
+  // Lax about states and duplicates, and independent of the other one.
+  { name: 'MiniStack', skip: isAbsent('ministack'), start: () => emulatorWorld(startMiniStack) },
 ];
 
 describe.each(worlds)('the AWS backend over Lambda’s API $name', ({ skip, start }) => {
@@ -293,8 +296,8 @@ async function memoryWorld(): Promise<World & AsyncDisposable> {
   };
 }
 
-async function localEmuWorld(): Promise<World & AsyncDisposable> {
-  const server = await startLocalEmu();
+async function emulatorWorld(start: () => Promise<AwsServer>): Promise<World & AsyncDisposable> {
+  const server = await start();
   const lambda = lambdaClient(server);
   const sqs = sqsClient(server);
   await lambda.send(
