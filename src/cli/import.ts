@@ -152,11 +152,7 @@ Examples:
     if (kind === undefined || read === undefined)
       throw new UsageError(`what to import must be one of ${[...Object.keys(readers), 'aws'].join(', ')}`);
     if (values.filename.length === 0) throw new UsageError('`-f` must name a file or - for standard input');
-    const settings = new Map(
-      values.set.map(
-        (pair) => [pair.slice(0, pair.indexOf('=')), pair.slice(pair.indexOf('=') + 1)] as const,
-      ),
-    );
+    const settings = new GivenValues(values.set);
     const inputs: Input[] = [];
     for (const name of values.filename) inputs.push(...(await readInputs(name, filesOfFolder[kind], io)));
     const all = inputs.map(({ text }) => text);
@@ -167,9 +163,30 @@ Examples:
         throw new Error(`${file}: ${messageOf(error)}`, { cause: error });
       }
     });
+    for (const name of settings.unused)
+      await io.err(`note: --set ${name}=… was asked for by nothing in ${values.filename.join(', ')}\n`);
     return writeManifests(kind, found, values, io);
   },
 };
+
+/** The values of `--set`, and which of them nobody asked for. */
+class GivenValues extends Map<string, string> {
+  readonly #used = new Set<string>();
+
+  constructor(pairs: readonly string[]) {
+    super();
+    for (const pair of pairs) this.set(pair.slice(0, pair.indexOf('=')), pair.slice(pair.indexOf('=') + 1));
+  }
+
+  override get(name: string): string | undefined {
+    this.#used.add(name);
+    return super.get(name);
+  }
+
+  get unused(): readonly string[] {
+    return [...this.keys()].filter((name) => !this.#used.has(name));
+  }
+}
 
 async function importLive(values: Values<typeof options>, io: Io): Promise<number> {
   for (const flag of ['filename', 'set'] as const) {

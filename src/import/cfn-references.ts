@@ -123,8 +123,8 @@ function open(
 }
 
 function resourceOf(template: Template, id: string, lookup: Lookup): Resource | undefined {
-  const found = template.resources[id];
-  if (!isRecord(found) || typeof found['Type'] !== 'string') return undefined;
+  const found = Object.hasOwn(template.resources, id) ? template.resources[id] : undefined;
+  if (!isRecord(found) || typeof found['Type'] !== 'string' || found['Type'] in {}) return undefined;
   const properties = isRecord(found['Properties']) ? found['Properties'] : {};
   return {
     id,

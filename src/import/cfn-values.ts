@@ -97,7 +97,7 @@ export function templateValues(template: Template, settings: Settings): Values {
   function reference(name: string, depth: number): unknown {
     if (name === 'AWS::NoValue') return undefined;
     const set = settings.get(name) ?? settings.get(placeholderName(name));
-    const parameter = template.parameters[name];
+    const parameter = Object.hasOwn(template.parameters, name) ? template.parameters[name] : undefined;
     if (isRecord(parameter)) {
       const { Type: type, Default: initial } = parameter;
       // The default of such a parameter is the name of a stored value, not the value.

@@ -51,7 +51,7 @@ class TemplateReader {
     }
     if (!isRecord(resource)) return;
     const type = typeof resource['Type'] === 'string' ? resource['Type'] : '';
-    const why = opaqueResources[type];
+    const why = Object.hasOwn(opaqueResources, type) ? opaqueResources[type] : undefined;
     if (why !== undefined) this.#note('info', id, [id], why);
     if (type === 'AWS::Lambda::EventSourceMapping') this.#mapping(id, resource);
     if (type === 'AWS::Serverless::Function') this.#function(id, resource);

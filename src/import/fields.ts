@@ -159,7 +159,7 @@ class Reader {
           return [tag['Key'] ?? tag['key'], tag['Value'] ?? tag['value']] as const;
         })
       : Object.entries(isRecord(value) ? value : {});
-    const tags: Record<string, string> = {};
+    const tags = new Map<string, string>();
     for (const [key, text] of pairs) {
       if (typeof key !== 'string') {
         this.#note('refused', '`tags` has an entry without a key, which was left out');
@@ -172,9 +172,9 @@ class Reader {
         this.#note('refused', `\`${path}\` has a key that is not known, and was left out`);
       // A placeholder in a tag would be written to AWS as it is.
       else if (text instanceof Unknown) this.#leftOut(text, path);
-      else tags[key] = plain(text);
+      else tags.set(key, plain(text));
     }
-    return Object.keys(tags).length === 0 ? undefined : tags;
+    return tags.size === 0 ? undefined : Object.fromEntries(tags);
   }
 
   #integer(value: unknown, path: string): unknown {

@@ -47,7 +47,7 @@ export function arnSources(referred: Referred): unknown {
     const of = get('function_name');
     return concat([textOf(of) ?? open(`${text}.function`), ':', textOf(get('name')) ?? open(text)]);
   }
-  const [service, nameOf, prefix = ''] = types[type] ?? [];
+  const [service, nameOf, prefix = ''] = (Object.hasOwn(types, type) ? types[type] : undefined) ?? [];
   if (service === undefined) return open(text);
   const name = nameOf === undefined ? undefined : textOf(get(nameOf));
   if (attribute === nameOf) return name ?? open(text, service);

@@ -77,6 +77,14 @@ describe('sluice import', () => {
     await expect(run(argv)).rejects.toBeInstanceOf(UsageError);
   });
 
+  it('tells a value that was given in vain', async () => {
+    const open = template.replace(', Properties: {QueueName: orders}', '');
+    const set = ['--set', 'Queue.Arn=arn:aws:sqs:::q', '--set', 'Quue.Arn=x'];
+    const { code, out, err } = await run(['sam', '-f', '-', ...set], open);
+    expect([code, out]).toEqual([0, expect.stringContaining('eventSourceARN: arn:aws:sqs:::q\n')]);
+    expect(err).toMatch(/^note: --set Quue.Arn=… was asked for by nothing in -\n/);
+  });
+
   it('says which file is no template', async () => {
     await expect(run(['cfn', '-f', '-'], 'a: 1')).rejects.toThrow(/^-: this is no CloudFormation template/);
   });

@@ -225,6 +225,21 @@ Conditions: {Live: !And [!Equals [!Ref Stage, prod], !Not [!Equals [a, b]]]}`,
     ]);
   });
 
+  it('takes no name for a member of every object', () => {
+    const text = `{"Resources": {
+      "constructor": {"Type": "constructor"},
+      "A": {"Type": "toString"},
+      "M": {"Type": "AWS::Lambda::EventSourceMapping", "Properties": {
+        "FunctionName": {"Ref": "toString"}, "EventSourceArn": {"Fn::GetAtt": ["constructor", "Arn"]},
+        "Tags": [{"Key": "__proto__", "Value": "x"}], "valueOf": 1
+      }}}}`;
+    const reading = read(text);
+    expect(JSON.stringify(specOf(reading))).toBe(
+      '{"eventSourceARN":"arn:aws:sqs:::PLACEHOLDER_constructor_Arn","functionName":"PLACEHOLDER_toString","tags":{"__proto__":"x"}}',
+    );
+    expect(told(reading, 'refused')).toEqual(['M: `valueOf` is not a field of a mapping, and was left out']);
+  });
+
   it('follows no reference in a circle', () => {
     const text = withMapping(
       '{FunctionName: !Ref F}',

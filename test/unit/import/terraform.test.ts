@@ -145,6 +145,12 @@ describe('plain HCL', () => {
       why: 'Region and account are the business of the class',
     },
     {
+      source: 'constructor.toString.arn',
+      rest: '',
+      value: 'arn:aws:sqs:::PLACEHOLDER_constructor_toString_arn',
+      why: 'a name that every object has',
+    },
+    {
       source: 'local.a',
       rest: 'locals {\n a = local.b\n b = local.a\n}',
       value: 'arn:aws:sqs:::PLACEHOLDER_Circular',
