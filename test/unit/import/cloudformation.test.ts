@@ -225,6 +225,14 @@ Conditions: {Live: !And [!Equals [!Ref Stage, prod], !Not [!Equals [a, b]]]}`,
     ]);
   });
 
+  it('writes no placeholder where the field would refuse it', () => {
+    const reading = read(withMapping('{SourceAccessConfigurations: [{Type: !Ref Kind, URI: u}]}'));
+    expect(specOf(reading)).toEqual({ sourceAccessConfigurations: [{ uri: 'u' }] });
+    expect(told(reading, 'refused')).toEqual([
+      expect.stringContaining('`sourceAccessConfigurations[0].type` is ${Kind}, and was left out'),
+    ]);
+  });
+
   it('takes no name for a member of every object', () => {
     const text = `{"Resources": {
       "constructor": {"Type": "constructor"},
