@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto';
-import { stringify } from 'yaml';
+import { parseAllDocuments, stringify } from 'yaml';
 import type { ControlPlaneAccess } from './control-plane.ts';
 import { eventually } from './eventually.ts';
+import { placeOfObject, placeOfResource } from './kube-places.ts';
 
 /** What tests on a real API server do again and again: a namespace of their own, apply, wait. */
 export interface KubeObject {
@@ -50,13 +51,21 @@ export class TestNamespace implements AsyncDisposable {
     this.name = name;
   }
 
-  /** Applies YAML text or objects and throws what kubectl says against it. */
+  /** Applies YAML text or objects, server-side and strictly, and throws what the API server says against it. */
   async apply(manifest: string | object | readonly object[]): Promise<void> {
-    const result = await this.tryApply(manifest);
-    if (result.code !== 0) throw new Error(result.stderr);
+    for (const document of parseAllDocuments(toYaml(manifest))) {
+      const object = document.toJS() as KubeObject | null;
+      if (object === null) continue;
+      const place = await placeOfObject(this.controlPlane, this.name, object);
+      const answer = await this.controlPlane.request(
+        `${place}?fieldManager=test&force=true&fieldValidation=Strict`,
+        { method: 'PATCH', contentType: 'application/apply-patch+yaml', body: object },
+      );
+      if (answer.status > 201) throw new Error(`${place}: ${JSON.stringify(answer.body)}`);
+    }
   }
 
-  /** The same, for tests of refusals: gives exit code and messages. */
+  /** By kubectl, for tests of refusals: gives exit code and messages. */
   tryApply(
     manifest: string | object | readonly object[],
   ): Promise<{ readonly code: number; readonly stdout: string; readonly stderr: string }> {
@@ -66,26 +75,22 @@ export class TestNamespace implements AsyncDisposable {
   }
 
   async get(ref: ObjectRef): Promise<KubeObject | undefined> {
-    const [plural = '', ...group] = ref.resource.split('.');
-    // Asked again and again by what waits for something, where a kubectl for each would be most of the work.
-    if (group.join('.') === GROUP) {
-      const path = `/apis/${GROUP}/v1alpha1/namespaces/${this.name}/${plural}/${ref.name}`;
-      const { status, body } = await this.controlPlane.request(path);
-      if (status === 404) return undefined;
-      if (status !== 200) throw new Error(JSON.stringify(body));
-      return body as KubeObject;
-    }
-    const args = ['-n', this.name, 'get', ref.resource, ref.name, '-o', 'json', '--ignore-not-found'];
-    const result = await this.controlPlane.kubectl(args);
-    if (result.code !== 0) throw new Error(result.stderr);
-    return result.stdout.trim() === '' ? undefined : (JSON.parse(result.stdout) as KubeObject);
+    const { status, body } = await this.controlPlane.request(
+      await placeOfResource(this.controlPlane, this.name, ref),
+    );
+    if (status === 404) return undefined;
+    if (status !== 200) throw new Error(JSON.stringify(body));
+    return body as KubeObject;
   }
 
   /** Starts the deletion of an object and does not wait for its end. */
   async delete(ref: ObjectRef): Promise<void> {
-    const args = ['-n', this.name, 'delete', ref.resource, ref.name, '--wait=false', '--ignore-not-found'];
-    const result = await this.controlPlane.kubectl(args);
-    if (result.code !== 0) throw new Error(result.stderr);
+    const place = await placeOfResource(this.controlPlane, this.name, ref);
+    const { status, body } = await this.controlPlane.request(place, {
+      method: 'DELETE',
+      body: { propagationPolicy: 'Background' },
+    });
+    if (status >= 300 && status !== 404) throw new Error(`${place}: ${JSON.stringify(body)}`);
   }
 
   /**
