@@ -18,6 +18,9 @@ import { TargetCalls } from './target-calls.ts';
 import type { Verdict } from './verdict.ts';
 import { needsExtensionFirst } from './visibility.ts';
 
+/** A process cannot make more than some 2,000 calls a second, whatever the number of those at once. */
+const LEAST_CALL_MS = 0.5;
+
 interface OpenCall extends Linked<OpenCall> {
   readonly abort: AbortController;
 }
@@ -33,6 +36,8 @@ export class Dispatcher {
   readonly #open = new LinkedList<OpenCall>();
   readonly #calls = new TargetCalls();
   #running = 0;
+  /** What calls take of late, from their start to the verdict; before the first, longer than anything. */
+  #callMs = Infinity;
   #brake: Brake = OPEN;
   #probe: Delivery | undefined;
   #concurrency: Concurrency;
@@ -102,6 +107,8 @@ export class Dispatcher {
   /** A receive came back full: more calls at once, if all that may run do. */
   backlog(nowMs: number): void {
     if (this.#running + this.#hands.waiting.length < this.limit || this.#isFull) return;
+    // Calls this short come to more in a second than this process can make: others beside them would only wait for it.
+    if (this.#callMs < this.limit * LEAST_CALL_MS) return;
     const { rules, effective } = this.#loop;
     this.#setConcurrency(rules.grow(this.#concurrency, effective.bounds, nowMs), 'Backlog');
   }
@@ -118,6 +125,7 @@ export class Dispatcher {
     this.#setConcurrency(bounded, 'Reconfigured');
     if (former === this.#loop.config.target) return Promise.resolve();
     // What was learnt of the old target says nothing about the new one.
+    this.#callMs = Infinity;
     this.#unbrake(nowMs);
     return this.#calls.idle(former);
   }
@@ -202,6 +210,8 @@ export class Dispatcher {
     }
     this.#open.delete(open);
     this.#calls.ended(target);
+    const tookMs = clock.monotonic() - startedAtMs;
+    this.#callMs = this.#callMs === Infinity ? tookMs : this.#callMs + (tookMs - this.#callMs) / 8;
     // Abandoned meanwhile: its end was told, and its messages are the queue's.
     if (delivery.state !== 'running') return;
     this.#running--;
@@ -212,7 +222,7 @@ export class Dispatcher {
       outcome: outcome.kind,
       ...toldOf(verdict, records.length),
       records: records.length,
-      durationMs: clock.monotonic() - startedAtMs,
+      durationMs: tookMs,
     });
     this.#judged(delivery, verdict, target, reportBatchItemFailures);
     this.#loop.pump();

@@ -5,8 +5,8 @@
  *
  * Labels are bounded: never an ARN, a message id or an error text. Series of a mapping go away with it.
  */
-import { Histogram, Registry, collectDefaultMetrics, type Metric } from 'prom-client';
-import { Family, type Labels, type Series } from './series.ts';
+import { Registry, collectDefaultMetrics, type Metric } from 'prom-client';
+import { Distributions, Family, type Distribution, type Labels, type Series } from './series.ts';
 
 export type { Labels, Series } from './series.ts';
 
@@ -307,7 +307,7 @@ type NamesOf<K extends Kind> = {
 export class Metrics {
   readonly registry = new Registry();
   readonly #families = new Map<string, Family>();
-  readonly #histograms = new Map<string, Histogram>();
+  readonly #histograms = new Map<string, Distributions>();
   /** The series of each mapping, so that they can be removed with it. */
   readonly #owned = new Map<string, Map<Series, Family>>();
 
@@ -320,16 +320,14 @@ export class Metrics {
     }
     for (const [name, definition] of Object.entries<Definition>(definitions)) {
       const { kind, help, labels, buckets = [] } = definition;
-      if (kind === 'histogram') {
-        const registers = [this.registry];
-        const config = { name, help, labelNames: [...labels], registers, buckets: [...buckets] };
-        this.#histograms.set(name, new Histogram(config));
-      } else {
-        const family = new Family(name, kind, help, labels);
-        this.#families.set(name, family);
-        // All that a registry does with a metric is to ask for its values.
-        this.registry.registerMetric(family as unknown as Metric);
-      }
+      const family =
+        kind === 'histogram'
+          ? new Distributions(name, help, labels, buckets)
+          : new Family(name, kind, help, labels);
+      if (family instanceof Family) this.#families.set(name, family);
+      else this.#histograms.set(name, family);
+      // All that a registry does with a metric is to ask for its values.
+      this.registry.registerMetric(family as unknown as Metric);
     }
   }
 
@@ -381,8 +379,15 @@ export class Metrics {
     for (const value of values) this.set(name, { ...labels, [label]: value }, value === current ? 1 : 0);
   }
 
+  /** A series of a histogram to keep, for what is told often. */
+  distribution(name: NamesOf<'histogram'>, labels: Labels): Distribution {
+    const family = this.#histograms.get(name);
+    if (family === undefined) throw new Error(`there is no metric ${name}`);
+    return family.series(labels);
+  }
+
   observe(name: NamesOf<'histogram'>, labels: Labels, value: number): void {
-    this.#histograms.get(name)?.observe(labels, value);
+    this.distribution(name, labels).observe(value);
   }
 
   /** Runs before each scrape, for gauges that are read rather than told. */

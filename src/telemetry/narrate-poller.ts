@@ -8,6 +8,7 @@ import type { Emit, PollerEvent } from '../poller/events.ts';
 import type { QueueFacts } from '../poller/ports.ts';
 import type { Fields, Log } from './log.ts';
 import type { Labels, Metrics } from './metrics.ts';
+import type { Distribution, Series } from './series.ts';
 
 /** Whom the narrator speaks of. */
 export interface Subject {
@@ -57,15 +58,28 @@ export function narratePoller(
   const inFlight = metrics.series('sluice_inflight_invocations', labels);
   const delivered = metrics.series('sluice_invocations_total', { ...labels, outcome: 'delivered' });
   const source = { source_type: subject.sourceType };
+  const batchRecords = metrics.distribution('sluice_batch_records', source);
+  const batchBytes = metrics.distribution('sluice_batch_bytes', source);
+  // There is none of these before the first record.
+  let oldestAge: Series | undefined;
+  let lastProcessed: Series | undefined;
+  let deliveredDuration: Distribution | undefined;
 
   let toldUndecided = false;
+  const setOldestAge = (seconds: number): void => {
+    oldestAge ??= metrics.series('sluice_oldest_event_age_seconds', labels);
+    oldestAge.value = seconds;
+  };
+  const durationOf = (outcome: string): Distribution =>
+    metrics.distribution('sluice_invocation_duration_seconds', { ...types, outcome });
+
   const narrate = (event: PollerEvent): void => {
     switch (event.kind) {
       case 'polled':
         polls.add(1);
         polledEvents.add(event.records);
         polledBytes.add(event.bytes);
-        if (event.records === 0) metrics.set('sluice_oldest_event_age_seconds', labels, 0);
+        if (event.records === 0) setOldestAge(0);
         return;
       case 'filtered-out':
         metrics.inc('sluice_filtered_out_events_total', labels, event.records);
@@ -81,9 +95,9 @@ export function narratePoller(
       case 'invoked':
         invokedEvents.add(event.records);
         if (event.attempt > 1) metrics.inc('sluice_retry_attempts_total', labels);
-        metrics.observe('sluice_batch_records', source, event.records);
-        metrics.observe('sluice_batch_bytes', source, event.bytes);
-        metrics.set('sluice_oldest_event_age_seconds', labels, event.oldestAgeMs / 1000);
+        batchRecords.observe(event.records);
+        batchBytes.observe(event.bytes);
+        setOldestAge(event.oldestAgeMs / 1000);
         inFlight.add(1);
         return;
       case 'invocation-ended':
@@ -165,9 +179,14 @@ export function narratePoller(
 
   const invocationEnded = (event: Extract<PollerEvent, { kind: 'invocation-ended' }>): void => {
     const seconds = event.durationMs / 1000;
-    metrics.observe('sluice_invocation_duration_seconds', { ...types, outcome: event.outcome }, seconds);
-    if (event.outcome === 'delivered') delivered.add(1);
-    else metrics.inc('sluice_invocations_total', { ...labels, outcome: event.outcome });
+    if (event.outcome === 'delivered') {
+      delivered.add(1);
+      deliveredDuration ??= durationOf(event.outcome);
+      deliveredDuration.observe(seconds);
+    } else {
+      metrics.inc('sluice_invocations_total', { ...labels, outcome: event.outcome });
+      durationOf(event.outcome).observe(seconds);
+    }
     if (event.failedRecords > 0)
       metrics.inc('sluice_failed_invoke_events_total', labels, event.failedRecords);
     const line: Fields = {
@@ -186,7 +205,8 @@ export function narratePoller(
       if (event.failedRecords < event.records) metrics.inc('sluice_partial_batches_total', labels);
       log.warn('Target reported failed records', { ...line, detail: event.message });
     } else {
-      metrics.set('sluice_last_record_processed_timestamp_seconds', labels, now() / 1000);
+      lastProcessed ??= metrics.series('sluice_last_record_processed_timestamp_seconds', labels);
+      lastProcessed.value = now() / 1000;
       log.debug('Delivered a batch', line);
     }
   };

@@ -1,5 +1,5 @@
 /**
- * Counters and gauges as plain numbers. A series is found once and then costs an addition; the client library finds it
+ * Counters, gauges and histograms as plain numbers. A series is found once and then costs an addition; the client library finds it
  * anew for each increment, by sorting and joining its labels. A registry of that library exports them.
  */
 
@@ -40,11 +40,10 @@ export class Family {
 
   /** The series with these labels, made if it is not there. Throws for a label that is not declared. */
   series(labels: Labels): Series {
-    const key = this.#keyOf(labels);
+    const key = keyOf(this.#labels, labels);
     let series = this.#series.get(key);
     if (series === undefined) {
-      for (const name of Object.keys(labels))
-        if (!this.#labels.includes(name)) throw new Error(`${this.name} has no label ${name}`);
+      checkLabels(this.name, this.#labels, labels);
       series = new Series(labels);
       this.#series.set(key, series);
     }
@@ -52,7 +51,7 @@ export class Family {
   }
 
   remove(labels: Labels): void {
-    this.#series.delete(this.#keyOf(labels));
+    this.#series.delete(keyOf(this.#labels, labels));
   }
 
   clear(): void {
@@ -70,11 +69,95 @@ export class Family {
     const { name, help, type } = this;
     return { name, help, type, values: [...this.#series.values()], aggregator: 'sum' };
   }
+}
 
-  #keyOf(labels: Labels): string {
-    let key = '';
-    // Values hold names and words, none of which has a line break.
-    for (const name of this.#labels) key += `${labels[name] ?? ''}\n`;
-    return key;
+/** One histogram with its labels. */
+export class Distribution {
+  readonly labels: Labels;
+  readonly #bounds: readonly number[];
+  /** Values up to each bound and above the one before; the last, those above all. */
+  readonly #counts: number[];
+  #sum = 0;
+
+  constructor(labels: Labels, bounds: readonly number[]) {
+    this.labels = labels;
+    this.#bounds = bounds;
+    this.#counts = Array.from({ length: bounds.length + 1 }, () => 0);
   }
+
+  observe(value: number): void {
+    let at = 0;
+    while (at < this.#bounds.length && value > (this.#bounds[at] ?? 0)) at++;
+    this.#counts[at] = (this.#counts[at] ?? 0) + 1;
+    this.#sum += value;
+  }
+
+  /** In the shape that a registry asks for: counts that add up, then sum and count. */
+  values(name: string): readonly object[] {
+    const { labels } = this;
+    let count = 0;
+    const buckets = this.#counts.map((its, at) => {
+      count += its;
+      return {
+        metricName: `${name}_bucket`,
+        labels: { le: this.#bounds[at] ?? '+Inf', ...labels },
+        value: count,
+      };
+    });
+    return [
+      ...buckets,
+      { metricName: `${name}_sum`, labels, value: this.#sum },
+      { metricName: `${name}_count`, labels, value: count },
+    ];
+  }
+}
+
+/** All series of one histogram, in the shape that a registry asks for. */
+export class Distributions {
+  readonly name: string;
+  readonly help: string;
+  readonly type = 'histogram';
+  readonly #labels: readonly string[];
+  readonly #bounds: readonly number[];
+  readonly #series = new Map<string, Distribution>();
+
+  constructor(name: string, help: string, labels: readonly string[], bounds: readonly number[]) {
+    this.name = name;
+    this.help = help;
+    this.#labels = labels;
+    this.#bounds = bounds;
+    // What has no labels is there from the start, at 0.
+    if (labels.length === 0) this.series({});
+  }
+
+  /** The series with these labels, made if it is not there. Throws for a label that is not declared. */
+  series(labels: Labels): Distribution {
+    const key = keyOf(this.#labels, labels);
+    let series = this.#series.get(key);
+    if (series === undefined) {
+      checkLabels(this.name, this.#labels, labels);
+      series = new Distribution(labels, this.#bounds);
+      this.#series.set(key, series);
+    }
+    return series;
+  }
+
+  /** What a registry asks for. */
+  async get(): Promise<object> {
+    const { name, help, type } = this;
+    const values = [...this.#series.values()].flatMap((series) => series.values(name));
+    return { name, help, type, values, aggregator: 'sum' };
+  }
+}
+
+function keyOf(names: readonly string[], labels: Labels): string {
+  let key = '';
+  // Values hold names and words, none of which has a line break.
+  for (const name of names) key += `${labels[name] ?? ''}\n`;
+  return key;
+}
+
+function checkLabels(metric: string, names: readonly string[], labels: Labels): void {
+  for (const name of Object.keys(labels))
+    if (!names.includes(name)) throw new Error(`${metric} has no label ${name}`);
 }

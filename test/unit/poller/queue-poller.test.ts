@@ -562,6 +562,25 @@ describe('concurrency', () => {
     expect(b.running).toHaveLength(2);
   });
 
+  test('without it does not grow for calls that are over at once, and does for longer ones', async () => {
+    const b = await bench({ batchSize: 1 });
+    const endAll = async (): Promise<void> => {
+      for (const call of b.running) call.end(OK);
+      await b.pass(0);
+    };
+    await b.send('a');
+    await endAll();
+    await b.send(...Array.from({ length: 60 }, (_, index) => `m${index}`));
+    for (let round = 0; round < 6; round++) await endAll();
+    expect(b.running).toHaveLength(5);
+    expect(b.of('concurrency-changed')).toEqual([]);
+    for (let round = 0; round < 3; round++) {
+      await b.pass(100);
+      await endAll();
+    }
+    expect(b.of('concurrency-changed')).toMatchObject([{ limit: 10 }]);
+  });
+
   test('without it grows with the backlog, up to the ceiling', async () => {
     const b = await bench({ batchSize: 1, concurrencyCeiling: 12 });
     await b.send(...Array.from({ length: 40 }, (_, index) => `m${index}`));
