@@ -61,7 +61,7 @@ export function startCandidate(
 }
 
 /** What the image sets for Node and the C library. */
-function imageEnvironment(): Record<string, string> {
+export function imageEnvironment(): Record<string, string> {
   const dockerfile = readFileSync(path.join(here, '..', 'Dockerfile'), 'utf8');
   const set = dockerfile.matchAll(/\b(NODE_OPTIONS|MALLOC_ARENA_MAX)=(\S+)/g);
   return Object.fromEntries([...set].map(([, name = '', value = '']) => [name, value]));

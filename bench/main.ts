@@ -8,12 +8,15 @@ import { copyFileSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { measure, type Result } from './measure.ts';
+import { runManaged } from './managed.ts';
 import { help, readOptions, type Options } from './options.ts';
 import { start } from './processes.ts';
 import { isHeld, machineLine, table, verdicts, verdictTable, type Machine } from './report.ts';
 
-const options = readOptions(process.argv.slice(2));
-if (options === 'help') process.stdout.write(help);
+const args = process.argv.slice(2);
+const options = readOptions(args);
+if (args[0] === 'managed') process.exitCode = (await runManaged(args.slice(1))) ? 0 : 1;
+else if (options === 'help') process.stdout.write(help);
 else if ('wrong' in options) {
   process.stderr.write(`${options.wrong}\nSee npm run bench -- --help\n`);
   process.exitCode = 2;

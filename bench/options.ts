@@ -36,6 +36,7 @@ Examples
   npm run bench -- --quick
   npm run bench -- --case 'batch 1' --candidate sluice --candidate bare --runs 9
   npm run bench -- --json > run.json
+  npm run bench -- managed            what Managed mode costs; numbers of objects may follow, default 500 1000
 `;
 
 const quickCases: ReadonlySet<string> = new Set(['batch 10', 'five filters']);

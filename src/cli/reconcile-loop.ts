@@ -15,6 +15,12 @@ import type { Random } from '../lib/random.ts';
  */
 const firstRetryMs = 500;
 const longestRetryMs = 300_000;
+/**
+ * With hundreds of mappings on their way, one look a second at each would say nothing that the backend does not tell
+ * by itself, and be most of the work: all of them together are looked at so often.
+ */
+const soonLooksPerSecond = 50;
+const soonMs = 5000;
 
 export interface ReconcileLoopOptions {
   readonly deps: Omit<ReconcilerDeps, 'failures'>;
@@ -29,6 +35,8 @@ export class ReconcileLoop {
   readonly queue: WorkQueue;
   readonly #options: ReconcileLoopOptions;
   readonly #limiter = new ItemBackoff(firstRetryMs, longestRetryMs);
+  /** Keys that are to be looked at again within `soonMs`. */
+  readonly #soon = new Set<string>();
 
   constructor(options: ReconcileLoopOptions) {
     this.#options = options;
@@ -66,6 +74,8 @@ export class ReconcileLoop {
   }
 
   #again(key: string, next: Next): void {
+    if (next.kind === 'after' && next.ms < soonMs) this.#soon.add(key);
+    else this.#soon.delete(key);
     switch (next.kind) {
       case 'done':
         this.queue.forget(key);
@@ -73,11 +83,15 @@ export class ReconcileLoop {
       case 'after':
         this.queue.forget(key);
         // Those that were started together must not all come back together.
-        this.queue.addAfter(key, next.ms * (1 + 0.2 * this.#options.random()));
+        this.queue.addAfter(key, this.#stretched(next.ms) * (1 + 0.2 * this.#options.random()));
         return;
       case 'retry':
         if (next.atLeastMs === 0) this.queue.addRateLimited(key);
         else this.queue.addAfter(key, Math.max(next.atLeastMs, this.#limiter.when(key)));
     }
+  }
+
+  #stretched(ms: number): number {
+    return Math.max(ms, Math.min(soonMs, (1000 * this.#soon.size) / soonLooksPerSecond));
   }
 }

@@ -11,6 +11,8 @@ export class CountedAccount {
   pageSize = 100;
   /** Called before each call; what it throws is the answer. */
   before: (call: string) => void | Promise<void> = () => undefined;
+  /** Called after each call and before its answer; what it throws is the answer, although the call was carried out. */
+  after: (call: string) => void | Promise<void> = () => undefined;
   /** How List shows a mapping; undefined for not at all. */
   shownByList: (configuration: Configuration) => Configuration | undefined = (configuration) => configuration;
   readonly #calls = new Map<string, number>();
@@ -21,7 +23,9 @@ export class CountedAccount {
     const counted = async <T>(call: string, work: () => Promise<T>): Promise<T> => {
       this.#calls.set(call, (this.#calls.get(call) ?? 0) + 1);
       await this.before(call);
-      return work();
+      const answer = await work();
+      await this.after(call);
+      return answer;
     };
     this.api = {
       page: (marker) => counted('page', async () => this.#page(Number(marker ?? 0))),

@@ -1,0 +1,274 @@
+/**
+ * `npm run bench -- managed`: what mappings in Managed mode cost. A real API server, the bundled controller, and a stub
+ * of Lambda's API that takes 50 ms a call, without a limit and with one of 15 calls a second. For each number of
+ * objects: create all, delete all, create them again, restart the controller, and delete once more.
+ */
+import { execFileSync } from 'node:child_process';
+import { copyFileSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { startControlPlane, type ControlPlane } from '../test/support/control-plane.ts';
+import { applyCrds } from '../test/support/shared-control-plane.ts';
+import { imageEnvironment } from './candidates.ts';
+import { ManagedStub } from './managed-stub.ts';
+import { cpuSeconds, memoryMiB, start, type Started } from './processes.ts';
+
+interface Row {
+  readonly objects: number;
+  readonly limit: number | undefined;
+  readonly phase: string;
+  readonly seconds: number;
+  readonly awsPerObject: number;
+  readonly refusedPercent: number;
+  readonly apiPerObject: number;
+  readonly cpuMsPerObject: number;
+  readonly mib: number;
+}
+
+const namespace = 'bench';
+const collection = `/apis/sluice.dev/v1alpha1/namespaces/${namespace}/eventsourcemappings`;
+const metricsPort = 19_787;
+
+/** Runs it; the arguments are numbers of objects, each with both servers. Whether every target is met. */
+export async function runManaged(args: readonly string[]): Promise<boolean> {
+  const numbers = args.length === 0 ? [500, 1000] : args.map(Number);
+  if (!numbers.every((number) => Number.isInteger(number) && number > 0))
+    throw new Error(`after \`managed\` come numbers of objects; found ${args.join(' ')}`);
+  const folder = mkdtempSync(path.join(os.tmpdir(), 'sluice-bench-'));
+  const rows: Row[] = [];
+  try {
+    const release = build(path.dirname(import.meta.dirname), folder);
+    await using controlPlane = await startControlPlane();
+    await applyCrds(controlPlane);
+    await post(controlPlane, '/api/v1/namespaces', { metadata: { name: namespace } });
+    await post(controlPlane, '/apis/sluice.dev/v1alpha1/mappingclasses', {
+      apiVersion: 'sluice.dev/v1alpha1',
+      kind: 'MappingClass',
+      metadata: { name: 'bench' },
+      spec: { namespaces: [namespace] },
+    });
+    for (const objects of numbers) {
+      for (const perSecond of [15, undefined]) {
+        for await (const row of measure(controlPlane, release, objects, perSecond)) {
+          rows.push(row);
+          process.stderr.write(`${JSON.stringify(row)}\n`);
+        }
+      }
+    }
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+  const found = verdicts(rows);
+  process.stdout.write(`${machine()}\n\n${table(rows)}\n${found.map(({ line }) => line).join('')}`);
+  return found.every(({ isMet }) => isMet);
+}
+
+async function* measure(
+  controlPlane: ControlPlane,
+  release: string,
+  objects: number,
+  limit: number | undefined,
+): AsyncGenerator<Row> {
+  await using stub = new ManagedStub({ latencyMs: 50, stateMs: 2000, perSecond: limit });
+  const endpoint = await stub.start();
+  let controller = await lead(controlPlane, release, endpoint);
+  const phase = async (name: string, work: () => Promise<void>): Promise<Row> => {
+    const [cpu, api, startedMs] = [cpuSeconds(controller.pid), await apiCalls(), performance.now()];
+    stub.take();
+    const before = controller;
+    await work();
+    const isSame = before === controller;
+    const seconds = (performance.now() - startedMs) / 1000;
+    const { calls, all, refused } = stub.take();
+    process.stderr.write(`${name}: ${JSON.stringify(calls)}\n`);
+    return {
+      objects,
+      limit,
+      phase: name,
+      seconds,
+      awsPerObject: all / objects,
+      refusedPercent: all === 0 ? 0 : (100 * refused) / all,
+      apiPerObject: ((await apiCalls()) - (isSame ? api : 0)) / objects,
+      cpuMsPerObject: (1000 * (cpuSeconds(controller.pid) - (isSame ? cpu : 0))) / objects,
+      mib: memoryMiB(controller.pid).most,
+    };
+  };
+  const create = async (): Promise<void> => {
+    await inParallel(objects, (index) => post(controlPlane, collection, manifest(index)));
+    await until(async () => (await ready(controlPlane)) === objects);
+  };
+  const remove = async (): Promise<void> => {
+    await controlPlane.request(collection, { method: 'DELETE' });
+    await until(async () => (await count(controlPlane)) === 0);
+    if (stub.mappings > 0) throw new Error(`${stub.mappings} mappings are left`);
+  };
+  try {
+    yield await phase('create', create);
+    yield await phase('idle for 20 s', () => sleep(20_000));
+    yield await phase('delete', remove);
+    yield await phase('create again', create);
+    yield await phase('restart', async () => {
+      await controller[Symbol.asyncDispose]();
+      controller = await lead(controlPlane, release, endpoint);
+      await until(async () => (await metric('controller_runtime_reconcile_total')) >= objects);
+    });
+    yield await phase('delete after a restart', remove);
+  } finally {
+    await controller[Symbol.asyncDispose]();
+  }
+}
+
+async function lead(controlPlane: ControlPlane, release: string, endpoint: string): Promise<Started> {
+  const controller = start(
+    [
+      release,
+      'controller',
+      '--cluster-id=bench',
+      '--namespace=default',
+      `--kubeconfig=${controlPlane.info.kubeconfig}`,
+      `--metrics-address=127.0.0.1:${metricsPort}`,
+      '--leader-elect=false',
+      '--deletion-hold-percent=100',
+      '--log-level=warn',
+    ],
+    {
+      ...imageEnvironment(),
+      AWS_ENDPOINT_URL: endpoint,
+      AWS_REGION: 'eu-central-1',
+      AWS_ACCESS_KEY_ID: 'bench',
+      AWS_SECRET_ACCESS_KEY: 'bench',
+      AWS_EC2_METADATA_DISABLED: 'true',
+    },
+  );
+  await until(async () => {
+    if (controller.exited()) throw new Error(controller.errors());
+    const answer = await fetch(`http://127.0.0.1:${metricsPort}/readyz`).catch(() => undefined);
+    return answer?.ok === true;
+  });
+  return controller;
+}
+
+function manifest(index: number): object {
+  return {
+    apiVersion: 'sluice.dev/v1alpha1',
+    kind: 'EventSourceMapping',
+    metadata: { name: `m-${index}`, labels: { team: 'bench' } },
+    spec: {
+      mode: 'Managed',
+      className: 'bench',
+      eventSourceARN: `arn:aws:sqs:eu-central-1:000000000000:queue-${index}`,
+      functionName: 'consumer',
+      batchSize: 10,
+    },
+  };
+}
+
+interface Listed {
+  readonly items?: readonly {
+    readonly status?: { readonly conditions?: readonly { readonly type: string; readonly status: string }[] };
+  }[];
+}
+
+async function ready(controlPlane: ControlPlane): Promise<number> {
+  const { body } = await controlPlane.request(collection);
+  const isReady = ({ status }: NonNullable<Listed['items']>[number]): boolean =>
+    status?.conditions?.some((condition) => condition.type === 'Ready' && condition.status === 'True') ===
+    true;
+  return ((body as Listed).items ?? []).filter(isReady).length;
+}
+
+async function count(controlPlane: ControlPlane): Promise<number> {
+  const { body } = await controlPlane.request(`${collection}?limit=1`);
+  return ((body as Listed).items ?? []).length;
+}
+
+async function post(controlPlane: ControlPlane, where: string, body: object): Promise<void> {
+  const { status, body: answer } = await controlPlane.request(where, { method: 'POST', body });
+  if (status !== 201) throw new Error(`${where}: ${status} ${JSON.stringify(answer)}`);
+}
+
+async function inParallel(number: number, work: (index: number) => Promise<void>): Promise<void> {
+  let next = 0;
+  const worker = async (): Promise<void> => {
+    for (let index = next++; index < number; index = next++) await work(index);
+  };
+  await Promise.all(Array.from({ length: 8 }, worker));
+}
+
+async function until(isReached: () => Promise<boolean>): Promise<void> {
+  const startedMs = performance.now();
+  while (!(await isReached())) {
+    if (performance.now() - startedMs > 600_000) throw new Error('not reached within ten minutes');
+    await sleep(500);
+  }
+}
+
+const apiCalls = (): Promise<number> => metric('rest_client_requests_total');
+
+async function metric(name: string): Promise<number> {
+  const text = await (await fetch(`http://127.0.0.1:${metricsPort}/metrics`)).text();
+  return text
+    .split('\n')
+    .filter((line) => line.startsWith(`${name}{`))
+    .reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(' ') + 1)), 0);
+}
+
+/** The most that a phase may cost; time is that which the limit alone would take for one call an object. */
+function verdicts(rows: readonly Row[]): readonly { readonly isMet: boolean; readonly line: string }[] {
+  return rows.flatMap((row) => {
+    const isSmall = row.phase === 'restart' || row.phase.startsWith('idle');
+    const calls = isSmall ? 0.05 : row.phase === 'delete after a restart' ? 2.3 : 1.3;
+    const facts: readonly [string, number, number][] = [
+      ['AWS calls an object', row.awsPerObject, calls],
+      ['% refused', row.refusedPercent, 2],
+      ['MiB', row.mib, 150],
+      ...(row.limit === undefined || isSmall || calls > 2
+        ? []
+        : [['of the time of the limit', (row.seconds * row.limit) / row.objects, 1.3] as const]),
+    ].map(([what, value, most]) => [String(what), Number(value), Number(most)]);
+    return facts.map(([what, value, most]) => ({
+      isMet: value <= most,
+      line: `${value <= most ? 'pass' : 'MISS'}: ${row.objects} objects, limit ${row.limit ?? 'none'}, ${row.phase}: ${what} ${value.toFixed(3)}, at most ${most}\n`,
+    }));
+  });
+}
+
+function table(rows: readonly Row[]): string {
+  const head = [
+    'objects',
+    'limit',
+    'phase',
+    'seconds',
+    'AWS calls an object',
+    'refused',
+    'API-server calls an object',
+    'CPU ms an object',
+    'MiB at most',
+  ];
+  const cells = rows.map((row) => [
+    row.objects,
+    row.limit === undefined ? 'none' : `${row.limit}/s`,
+    row.phase,
+    row.seconds.toFixed(1),
+    row.awsPerObject.toFixed(3),
+    `${row.refusedPercent.toFixed(1)} %`,
+    row.apiPerObject.toFixed(2),
+    row.cpuMsPerObject.toFixed(1),
+    row.mib,
+  ]);
+  return [head, head.map(() => '---'), ...cells].map((line) => `| ${line.join(' | ')} |\n`).join('');
+}
+
+function machine(): string {
+  const load = os.loadavg()[0] ?? 0;
+  return `${os.cpus()[0]?.model.trim() ?? ''}, ${os.cpus().length} cores, Node ${process.version}, load average ${load.toFixed(1)} at the end`;
+}
+
+function build(root: string, folder: string): string {
+  execFileSync(process.execPath, [path.join(root, 'scripts', 'build.mjs')], { stdio: 'ignore' });
+  const release = path.join('dist', 'cli', 'sluice.mjs');
+  mkdirSync(path.dirname(path.join(folder, release)), { recursive: true });
+  for (const file of ['package.json', release]) copyFileSync(path.join(root, file), path.join(folder, file));
+  return path.join(folder, release);
+}
