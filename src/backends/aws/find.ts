@@ -50,7 +50,26 @@ export async function find(search: Search): Promise<Found> {
   if (found?.State === 'Deleting')
     return { kind: 'ours', configuration: found, tags: {}, adopted: known?.adopted === true, claimed: true };
   if (found !== undefined) return claim(search, found);
-  return (await findNamed(search)) ?? findByTagsOrKey(search);
+  const here = (await findNamed(search)) ?? (await findByTagsOrKey(search));
+  return here.kind === 'missing' ? ((await findStray(search)) ?? here) : here;
+}
+
+/**
+ * What was created for another source: a pass that was cut off before it could store the UUID, and an edit of the
+ * source before the next one. Only an object that was edited and knows of no mapping can have one.
+ */
+async function findStray(search: Search): Promise<Ours | undefined> {
+  const { api, subject, purpose, signal } = search;
+  const { metadata, status } = subject.mapping;
+  const { functionName } = subject.effective.values;
+  const mayHave = (metadata.generation ?? 1) > 1 && status?.mapping?.uuid === undefined;
+  if (purpose === 'observe' || !mayHave || functionName === undefined) return undefined;
+  for (const candidate of await api.listByFunction(functionName, signal, 'now')) {
+    if (candidate.State === 'Deleting') continue;
+    const found = await claim(search, candidate, false);
+    if (found.kind === 'ours' && found.claimed) return found;
+  }
+  return undefined;
 }
 
 /** The one that the annotation names; undefined when it names none, or one that was taken over and is gone. */

@@ -80,6 +80,22 @@ describe('a pass over a Managed mapping', () => {
     expect(world.api.writes).toEqual(['create']);
   });
 
+  it('finds what it made for a source that was edited before the UUID could be stored', async () => {
+    const world = new TestReconciler();
+    world.store.put(aMapping());
+    const write = world.store.writeStatus.bind(world.store);
+    world.store.writeStatus = () => Promise.reject(new Error('killed'));
+    await expect(world.pass()).rejects.toThrow('killed');
+    world.store.writeStatus = write;
+    world.store.edit(key, { eventSourceARN: `${ordersARN}-2` });
+    await world.settle();
+    expect(world.api.writes).toEqual(['create']);
+    expect(world.conditions()).toMatchObject({ Stalled: 'True CreateOnlyFieldChanged' });
+    world.store.delete(key);
+    await world.settle();
+    expect(world.api.all).toEqual([]);
+  });
+
   it('brings an edit to AWS and is ready for its generation', async () => {
     const world = await settled();
     world.store.edit(key, { batchSize: 3 });
