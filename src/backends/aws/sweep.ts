@@ -223,7 +223,8 @@ export class AccountView {
     const pages = this.#last?.pages ?? 1;
     if (!isSettled(configuration)) {
       const spacingMs = Math.min(longestGapMs, Math.max(settleGapMs / 2, (nowMs - wroteMs) / 3));
-      const isDoubtful = configuration.State === 'Deleting' && nowMs - wroteMs > doubtfulDeletingMs;
+      // Only what a sweep has shown so late: one that nobody has looked for yet is for the next sweep.
+      const isDoubtful = configuration.State === 'Deleting' && atMs - wroteMs > doubtfulDeletingMs;
       if (this.#known.unsettled <= pages || isDoubtful)
         return nowMs - Math.max(gotMs ?? -Infinity, wroteMs) >= spacingMs;
       if (nowMs - this.#startedMs >= this.#gapMs(pages)) this.#startUnheard(api, by, signal);

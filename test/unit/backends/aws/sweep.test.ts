@@ -1,9 +1,11 @@
 import { describe, expect, it } from 'vitest';
+import { AwsBackend } from '../../../../src/backends/aws/backend.ts';
 import { ControlError, type Configuration, type MappingApi } from '../../../../src/backends/aws/client.ts';
 import { AdaptivePace } from '../../../../src/backends/aws/pace.ts';
 import { AccountView } from '../../../../src/backends/aws/sweep.ts';
 import { backoff, SluiceError } from '../../../../src/lib/errors.ts';
 import { CountedAccount } from '../../../support/counted-account.ts';
+import { aMapping, subjectOf } from '../../../support/mappings.ts';
 import { VirtualClock } from '../../../support/virtual-clock.ts';
 
 const { signal } = new AbortController();
@@ -134,11 +136,36 @@ describe('the view of an account', () => {
     await Promise.all(uuids.map((uuid) => world.recent(uuid)));
     world.account.forgetCalls();
     for (const uuid of uuids) await world.api.delete(uuid, signal);
+    // Hundreds of others were deleted first, so that nobody has looked for long.
+    await world.clock.advance(40_000);
     expect(new Set((await world.lookFor(2000, uuids)).map(state))).toEqual(new Set(['Deleting']));
     world.account.memory.settle();
-    expect((await world.lookFor(5000, uuids)).every((seen) => seen === undefined)).toBe(true);
+    expect((await world.lookFor(15_000, uuids)).every((seen) => seen === undefined)).toBe(true);
     expect(world.account.count('get')).toBe(0);
     expect(world.account.count('page')).toBeLessThanOrEqual(12);
+  });
+
+  it('has a difference that List shows confirmed before anybody acts on it', async () => {
+    const world = new World();
+    await world.existing(10);
+    const recheckMs = intervalMs;
+    const api = (): MappingApi & Disposable => ({ ...world.api, [Symbol.dispose]: () => undefined });
+    const backend = new AwsBackend({ clusterID: 'test', recheckMs, api });
+    const { mapping } = await backend.create(subjectOf(aMapping()), signal);
+    world.account.memory.settle();
+    const subject = subjectOf(
+      aMapping({ status: { observedGeneration: 1, ...(mapping ? { mapping } : {}) } }),
+    );
+    await world.lookFor(4000, [mapping?.uuid ?? '']);
+    expect((await backend.observe(subject, signal)).kind).toBe('current');
+    world.account.memory.tamper(mapping?.uuid ?? '', { BatchSize: 3 });
+    world.account.freezeList();
+    world.account.memory.tamper(mapping?.uuid ?? '', { BatchSize: 10 });
+    await world.clock.advance(intervalMs);
+    await backend.observe(subject, signal);
+    await world.clock.settle();
+    expect((await world.recent(mapping?.uuid ?? ''))?.BatchSize).toBe(3);
+    expect((await backend.observe(subject, signal)).kind).toBe('current');
   });
 
   it('asks by Get where List goes on showing a mapping as Deleting', async () => {
