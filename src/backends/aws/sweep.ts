@@ -48,7 +48,7 @@ const longestGapMs = 15_000;
 /** The share of the calls that sweeps for states may take while others wait for theirs. */
 const settleShare = 0.08;
 /** List may show a mapping as Deleting that Get no longer finds. */
-const doubtfulDeletingMs = 20_000;
+const doubtfulDeletingMs = 60_000;
 const dearMs = 3_600_000;
 
 interface Done {

@@ -175,7 +175,7 @@ describe('the view of an account', () => {
     for (const uuid of uuids) await world.api.delete(uuid, signal);
     world.account.freezeList();
     world.account.memory.settle();
-    const seen = await world.lookFor(40_000, uuids);
+    const seen = await world.lookFor(90_000, uuids);
     expect(seen.every((one) => one === undefined)).toBe(true);
   });
 
