@@ -170,7 +170,7 @@ describe.skipIf(isAbsent('localemu'))('the controller on a real API server, with
     );
     const managers = (body as ManagedObject).metadata.managedFields;
     expect(managers.filter(({ fieldsV1 }) => 'f:spec' in fieldsV1).map(({ manager }) => manager)).toEqual([
-      'kubectl-client-side-apply',
+      'test',
     ]);
     expect(managers.map(({ manager }) => manager)).toContain('sluice-status');
   });
