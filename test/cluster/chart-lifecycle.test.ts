@@ -109,7 +109,11 @@ const established = (): Promise<boolean> =>
 
 async function dropCrds(): Promise<void> {
   for (const name of crdNames) await controlPlane.request(`${places.crds}/${name}`, { method: 'DELETE' });
-  await eventually(async () => (await objects('crds')).length === 0);
+  // The API server looks for objects that are left before it lets a CRD go, and takes its time for a second look.
+  await eventually(async () => (await objects('crds')).length === 0, {
+    timeoutMs: 90_000,
+    what: 'the end of the CRDs',
+  });
 }
 
 describe.each<HelmName>(['helm', 'helm3'])('%s', (name) => {
