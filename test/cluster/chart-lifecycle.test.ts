@@ -109,11 +109,20 @@ const established = (): Promise<boolean> =>
 
 async function dropCrds(): Promise<void> {
   for (const name of crdNames) await controlPlane.request(`${places.crds}/${name}`, { method: 'DELETE' });
-  // The API server looks for objects that are left before it lets a CRD go, and takes its time for a second look.
-  await eventually(async () => (await objects('crds')).length === 0, {
-    timeoutMs: 90_000,
-    what: 'the end of the CRDs',
-  });
+  await crdsGone();
+}
+
+/** The API server looks for objects that are left before it lets a CRD go, and takes its time for a second look. */
+function crdsGone(): Promise<boolean> {
+  return eventually(
+    async () => {
+      const left = await objects('crds');
+      if (left.length > 0)
+        throw new Error(JSON.stringify(left.map(({ metadata, status }) => ({ metadata, status }))));
+      return true;
+    },
+    { timeoutMs: 90_000, what: 'the end of the CRDs' },
+  );
 }
 
 describe.each<HelmName>(['helm', 'helm3'])('%s', (name) => {
@@ -183,7 +192,7 @@ describe.each<HelmName>(['helm', 'helm3'])('%s', (name) => {
     it('takes CRDs and mappings away where it is told so', async () => {
       await helm(name, ['upgrade', 'other', chartFolder()], { clusterID, crds: { keep: false } });
       await helm(name, ['uninstall', 'other']);
-      expect(await eventually(async () => (await names('crds')).length === 0)).toBe(true);
+      expect(await crdsGone()).toBe(true);
     });
   });
 });
