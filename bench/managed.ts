@@ -218,7 +218,7 @@ async function metric(name: string): Promise<number> {
 function verdicts(rows: readonly Row[]): readonly { readonly isMet: boolean; readonly line: string }[] {
   return rows.flatMap((row) => {
     const isSmall = row.phase === 'restart' || row.phase.startsWith('idle');
-    const calls = isSmall ? 0.05 : row.phase === 'delete after a restart' ? 2.3 : 1.3;
+    const calls = isSmall ? 0.05 : row.phase === 'delete after a restart' ? 1.3 : 1.3;
     const facts: readonly [string, number, number][] = [
       ['AWS calls an object', row.awsPerObject, calls],
       ['% refused', row.refusedPercent, 2],
