@@ -218,12 +218,12 @@ async function metric(name: string): Promise<number> {
 function verdicts(rows: readonly Row[]): readonly { readonly isMet: boolean; readonly line: string }[] {
   return rows.flatMap((row) => {
     const isSmall = row.phase === 'restart' || row.phase.startsWith('idle');
-    const calls = isSmall ? 0.05 : row.phase === 'delete after a restart' ? 1.3 : 1.3;
+    const calls = isSmall ? 0.05 : 1.3;
     const facts: readonly [string, number, number][] = [
       ['AWS calls an object', row.awsPerObject, calls],
       ['% refused', row.refusedPercent, 2],
       ['MiB', row.mib, 150],
-      ...(row.limit === undefined || isSmall || calls > 2
+      ...(row.limit === undefined || isSmall
         ? []
         : [['of the time of the limit', (row.seconds * row.limit) / row.objects, 1.3] as const]),
     ].map(([what, value, most]) => [String(what), Number(value), Number(most)]);
