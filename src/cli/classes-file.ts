@@ -2,13 +2,12 @@
  * MappingClasses from a file instead of the API server, for installations that may not read cluster-scoped objects.
  * Checked as the API server would check them; read once.
  */
-import { readFile, stat } from 'node:fs/promises';
 import { isDefaultClass, type MappingClass } from '../api/class.ts';
 import { resources } from '../api/meta.ts';
 import { problemText, validateText, type ValidatedDocument } from '../api/validate.ts';
-import { maximumTextLength } from '../api/yaml.ts';
 import { messageOf } from '../lib/errors.ts';
 import { UsageError } from './command.ts';
+import { readBounded } from './inputs.ts';
 
 export interface ClassesFileRules {
   /** Whether labels of namespaces are known, which `namespaceSelector` needs. */
@@ -81,10 +80,7 @@ function named(document: ValidatedDocument): string {
 
 async function readText(file: string): Promise<string> {
   try {
-    const { size } = await stat(file);
-    if (size > maximumTextLength * 4)
-      throw new Error(`it has ${size} bytes; at most ${maximumTextLength} characters are read`);
-    return await readFile(file, 'utf8');
+    return await readBounded(file);
   } catch (error) {
     throw new UsageError(`\`--classes-file\` cannot be read: ${messageOf(error)}`);
   }

@@ -9,28 +9,22 @@ import { installationIdentity } from '../aws/credentials.ts';
 import { regionOfProfile } from '../aws/region.ts';
 import { AwsBackend } from '../backends/aws/backend.ts';
 import { mappingApi } from '../backends/aws/client.ts';
-import { TokenBucket } from '../kube/rate-limiter.ts';
 import { systemClock } from '../lib/clock.ts';
 import { messageOf } from '../lib/errors.ts';
 import type { Command, Io } from './command.ts';
 import { optionsHelp, parseOptions, type Options, type Values } from './config.ts';
 import { changeOf, changeText, mappingLabel, withoutAws, type Change } from './diff-report.ts';
 import { awsFromEnv } from './engine.ts';
-import { filenamesType, readMappings } from './mapping-files.ts';
-import { choiceType, integerType } from './option-types.ts';
+import { paceOf, progressOf } from './look-ups.ts';
+import { manifestsOption, readMappings } from './mapping-files.ts';
+import { accountIDType, choiceType, integerType } from './option-types.ts';
 import { sluiceVersion } from './version.ts';
 
 /** As `kubectl diff`: 0 no difference, 1 differences, above 1 an error. */
 const diffCodes = { same: 0, different: 1, failed: 3 } as const;
 
 const options = {
-  filename: {
-    type: filenamesType,
-    value: 'FILE',
-    short: 'f',
-    multiple: true,
-    help: 'A YAML or JSON file, a folder of them, or - for standard input. May be repeated.',
-  },
+  filename: manifestsOption,
   'cluster-id': {
     type: z.string().min(1),
     value: 'ID',
@@ -48,10 +42,7 @@ const options = {
     help: 'Region of ARNs that name none. Default: that of AWS_REGION or of the profile.',
   },
   'account-id': {
-    type: z
-      .string()
-      .regex(/^\d{12}$/, 'must be 12 digits')
-      .optional(),
+    type: accountIDType,
     value: 'ID',
     help: 'Account of ARNs that name none. Default: that of the function.',
   },
@@ -120,8 +111,6 @@ function summary(changes: readonly Change[]): string {
   return `${shown.length === 0 ? 'no mappings' : shown.join(', ')}\n`;
 }
 
-const progressMs = 2000;
-
 async function compare(
   mappings: readonly EventSourceMapping[],
   values: Values<typeof options>,
@@ -131,12 +120,8 @@ async function compare(
   const region = values.region ?? (fromEnv.region || (await regionOfProfile()));
   const clock = systemClock;
   await using clients = new AwsClients({ version: sluiceVersion(), clock, ...fromEnv, region });
-  const bucket = new TokenBucket(clock, values['aws-requests-per-second'], values['aws-requests-per-second']);
-  const pace = async (signal: AbortSignal): Promise<void> => {
-    const waitMs = bucket.reserve();
-    if (waitMs > 0) await clock.sleep(waitMs, signal);
-    signal.throwIfAborted();
-  };
+  const pace = paceOf(clock, values['aws-requests-per-second']);
+  const progress = progressOf(clock, io);
   const backend = new AwsBackend({
     clusterID: values['cluster-id'],
     recheckMs: 0,
@@ -147,13 +132,9 @@ async function compare(
   });
   const accounts = new Map<string, Promise<string | undefined>>();
   const changes: Change[] = [];
-  let toldAtMs = clock.now();
   for (const mapping of mappings) {
     changes.push(withoutAws(mapping) ?? (await compareOne(mapping)));
-    if (clock.now() - toldAtMs >= progressMs) {
-      toldAtMs = clock.now();
-      await io.err(`Compared ${changes.length} of ${mappings.length} mappings\n`);
-    }
+    await progress(`Compared ${changes.length} of ${mappings.length} mappings`);
   }
   return changes;
 

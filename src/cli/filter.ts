@@ -10,7 +10,7 @@ import { compileFilterCriteria } from '../filter/filter-criteria.ts';
 import { messageOf } from '../lib/errors.ts';
 import { UsageError, exitCodes, type Command, type Io } from './command.ts';
 import { optionsHelp, parseOptions, type Options } from './config.ts';
-import { choiceType, switchType } from './option-types.ts';
+import { choiceType, switchType, textsType } from './option-types.ts';
 import { runFilterBatch } from './filter-batch.ts';
 import {
   dataKeyOf,
@@ -19,11 +19,6 @@ import {
   readFilterEvent,
   type FilterSource,
 } from './filter-event.ts';
-
-const textsType = z
-  .union([z.string(), z.array(z.string())])
-  .optional()
-  .transform((value) => (value === undefined ? [] : [value].flat()));
 
 const options = {
   pattern: {

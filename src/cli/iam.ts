@@ -5,17 +5,11 @@ import { policiesCloudFormation, policiesJson, policiesTerraform } from '../iam/
 import { policiesOf } from '../iam/policies.ts';
 import { UsageError, exitCodes, type Command } from './command.ts';
 import { optionsHelp, parseOptions, type Options } from './config.ts';
-import { filenamesType, readMappings } from './mapping-files.ts';
-import { choiceType } from './option-types.ts';
+import { manifestsOption, readMappings } from './mapping-files.ts';
+import { accountIDType, choiceType } from './option-types.ts';
 
 const options = {
-  filename: {
-    type: filenamesType,
-    value: 'FILE',
-    short: 'f',
-    multiple: true,
-    help: 'A YAML or JSON file, a folder of them, or - for standard input. May be repeated.',
-  },
+  filename: manifestsOption,
   for: {
     type: choiceType(['all', 'function', 'controller', 'poller'], 'all'),
     value: 'WHOM',
@@ -32,10 +26,7 @@ const options = {
     help: 'Region of ARNs that name none. Default: a wildcard.',
   },
   'account-id': {
-    type: z
-      .string()
-      .regex(/^\d{12}$/, 'must be 12 digits')
-      .optional(),
+    type: accountIDType,
     value: 'ID',
     help: 'Account of ARNs that name none. Default: a wildcard.',
   },

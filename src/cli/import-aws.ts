@@ -17,11 +17,11 @@ import { installationIdentity } from '../aws/credentials.ts';
 import { regionOfProfile } from '../aws/region.ts';
 import { readLive, type LiveMapping } from '../import/live.ts';
 import type { Note, Reading } from '../import/model.ts';
-import { TokenBucket } from '../kube/rate-limiter.ts';
 import { systemClock, type Clock } from '../lib/clock.ts';
 import { messageOf } from '../lib/errors.ts';
 import { UsageError, type Io } from './command.ts';
 import { awsFromEnv } from './engine.ts';
+import { paceOf, progressOf } from './look-ups.ts';
 import { sluiceVersion } from './version.ts';
 
 export interface LiveChoice {
@@ -34,8 +34,6 @@ export interface LiveChoice {
   readonly requestsPerSecond: number;
 }
 
-/** How often progress is told. */
-const progressMs = 2000;
 /** Look-ups under way at once; the pace bounds them. */
 const workers = 8;
 
@@ -78,18 +76,18 @@ type Verdicts = Map<string, Promise<boolean>>;
 
 class Account {
   readonly #parts: AccountParts;
-  readonly #bucket: TokenBucket;
+  readonly #paced: (signal: AbortSignal) => Promise<void>;
+  readonly #progress: (text: string) => Promise<void>;
   readonly #functions: Verdicts = new Map();
   readonly #sources: Verdicts = new Map();
   /** What could not be looked up, by action, with AWS's words. */
   readonly #unseen = new Map<string, string>();
-  #toldAtMs: number;
 
   constructor(parts: AccountParts) {
     this.#parts = parts;
-    const { clock, choice } = parts;
-    this.#bucket = new TokenBucket(clock, choice.requestsPerSecond, choice.requestsPerSecond);
-    this.#toldAtMs = clock.now();
+    const { clock, choice, io } = parts;
+    this.#paced = paceOf(clock, choice.requestsPerSecond);
+    this.#progress = progressOf(clock, io);
   }
 
   /** Every mapping of the choice, by pages of 100. */
@@ -98,7 +96,7 @@ class Account {
     const found: EventSourceMappingConfiguration[] = [];
     let marker: string | undefined;
     do {
-      await this.#pace();
+      await this.#paced(io.signal);
       const page = await lambda.send(
         new ListEventSourceMappingsCommand({
           EventSourceArn: choice.source,
@@ -201,7 +199,7 @@ class Account {
     send: () => Promise<T>,
     gone: readonly string[] = [],
   ): Promise<T | 'gone' | undefined> {
-    await this.#pace();
+    await this.#paced(this.#parts.io.signal);
     try {
       return await send();
     } catch (error) {
@@ -210,19 +208,6 @@ class Account {
       if (!this.#unseen.has(action)) this.#unseen.set(action, messageOf(error));
       return undefined;
     }
-  }
-
-  async #pace(): Promise<void> {
-    const waitMs = this.#bucket.reserve();
-    if (waitMs > 0) await this.#parts.clock.sleep(waitMs, this.#parts.io.signal);
-    this.#parts.io.signal.throwIfAborted();
-  }
-
-  async #progress(text: string): Promise<void> {
-    const { clock, io } = this.#parts;
-    if (clock.now() - this.#toldAtMs < progressMs) return;
-    this.#toldAtMs = clock.now();
-    await io.err(`${text}\n`);
   }
 }
 

@@ -2,8 +2,6 @@
  * `sluice import`: manifests from what other tools keep of their mappings. Manifests go to standard output, everything
  * that a reader must know to standard error; nothing that was found is dropped without a word.
  */
-import { readdir, readFile, stat } from 'node:fs/promises';
-import { join } from 'node:path';
 import { z } from 'zod';
 import { readCloudFormation } from '../import/cloudformation.ts';
 import { readKubernetes } from '../import/kubernetes.ts';
@@ -13,7 +11,8 @@ import { readTerraform } from '../import/terraform.ts';
 import { messageOf } from '../lib/errors.ts';
 import { UsageError, exitCodes, type Command, type Io } from './command.ts';
 import { optionsHelp, parseOptions, type Options, type Values } from './config.ts';
-import { choiceType, integerType, switchType } from './option-types.ts';
+import { manifestNames, readInputs, type Input } from './inputs.ts';
+import { choiceType, integerType, switchType, textsType } from './option-types.ts';
 
 /** Readers of files, by the word of the command line; some need all files to follow what one refers to. */
 const readers: Readonly<
@@ -29,8 +28,8 @@ const readers: Readonly<
 /** Files of a folder that a reader takes. */
 const filesOfFolder: Readonly<Record<string, RegExp>> = {
   terraform: /[.](tf|tofu)$/,
-  ack: /[.](ya?ml|json)$/,
-  crossplane: /[.](ya?ml|json)$/,
+  ack: manifestNames,
+  crossplane: manifestNames,
 };
 
 /** Exit status when something that was found is not among the manifests as it is. */
@@ -38,21 +37,14 @@ export const incomplete = 3;
 
 const options = {
   filename: {
-    type: z
-      .union([z.string(), z.array(z.string())])
-      .optional()
-      .transform((value) => (value === undefined ? [] : [value].flat())),
+    type: textsType,
     value: 'FILE',
     short: 'f',
     multiple: true,
     help: 'The file to read, a folder of .tf files or manifests, or - for standard input. May be repeated.',
   },
   set: {
-    type: z
-      .union([z.string(), z.array(z.string())])
-      .optional()
-      .transform((value) => (value === undefined ? [] : [value].flat()))
-      .refine((pairs) => pairs.every((pair) => pair.indexOf('=') > 0), 'must be NAME=VALUE'),
+    type: textsType.refine((pairs) => pairs.every((pair) => pair.indexOf('=') > 0), 'must be NAME=VALUE'),
     value: 'NAME=VALUE',
     multiple: true,
     help: 'A value that the file leaves open: a parameter, or the name of a placeholder. May be repeated.',
@@ -153,8 +145,11 @@ Examples:
       throw new UsageError(`what to import must be one of ${[...Object.keys(readers), 'aws'].join(', ')}`);
     if (values.filename.length === 0) throw new UsageError('`-f` must name a file or - for standard input');
     const settings = new GivenValues(values.set);
+    const names = filesOfFolder[kind];
+    const ofFolder = names && { names, none: `no file in it matches ${names.source}` };
     const inputs: Input[] = [];
-    for (const name of values.filename) inputs.push(...(await readInputs(name, filesOfFolder[kind], io)));
+    for (const name of values.filename)
+      inputs.push(...(await readInputs(name, { stdin: '-', ofFolder }, io)));
     const all = inputs.map(({ text }) => text);
     const found = inputs.map(({ file, text }): Located => {
       try {
@@ -264,33 +259,4 @@ function summary(manifests: readonly Manifest[], notes: readonly Note[], isLive:
       : [`${count('placeholder')} placeholders`, `${count('not-polled')} not polled`]),
   ];
   return parts.join(', ');
-}
-
-interface Input {
-  readonly file: string;
-  readonly text: string;
-}
-
-/** A file, standard input, or the files of a folder, not of the folders in it. */
-async function readInputs(name: string, ofFolder: RegExp | undefined, io: Io): Promise<readonly Input[]> {
-  if (name === '-') return [{ file: name, text: await readStdin(io) }];
-  try {
-    if (!(await stat(name)).isDirectory()) return [{ file: name, text: await readFile(name, 'utf8') }];
-    if (ofFolder === undefined) throw new Error('it is a folder');
-    const files = (await readdir(name)).filter((file) => ofFolder.test(file)).toSorted();
-    if (files.length === 0) throw new Error(`no file in it matches ${ofFolder.source}`);
-    return await Promise.all(
-      files.map(async (file) => ({ file: join(name, file), text: await readFile(join(name, file), 'utf8') })),
-    );
-  } catch (error) {
-    throw new UsageError(`cannot read ${name}: ${messageOf(error)}`);
-  }
-}
-
-async function readStdin(io: Io): Promise<string> {
-  const decoder = new TextDecoder();
-  let text = '';
-  for await (const chunk of io.stdin)
-    text += typeof chunk === 'string' ? chunk : decoder.decode(chunk, { stream: true });
-  return text + decoder.decode();
 }

@@ -54,6 +54,18 @@ export const listType = z
       .filter((word) => word !== ''),
   );
 
+/** Texts of repeated flags, as they are. */
+export const textsType = z
+  .union([z.string(), z.array(z.string())])
+  .optional()
+  .transform((value) => (value === undefined ? [] : [value].flat()));
+
+/** The id of an AWS account. */
+export const accountIDType = z
+  .string()
+  .regex(/^\d{12}$/, 'must be 12 digits')
+  .optional();
+
 const namespaceName = /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/;
 
 /** Names of namespaces, as a list. */

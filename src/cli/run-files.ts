@@ -10,6 +10,7 @@ import { mappingsOf, problemText, validateText } from '../api/validate.ts';
 import { compileFilterCriteria } from '../filter/filter-criteria.ts';
 import { SluiceError, never } from '../lib/errors.ts';
 import { permitUrl } from '../targets/url-policy.ts';
+import { manifestNames } from './inputs.ts';
 
 const mostProblems = 20;
 
@@ -89,7 +90,7 @@ async function filesOf(path: string): Promise<readonly string[]> {
   return (
     names
       // Hidden files are those of editors: half a text, or a link to nothing.
-      .filter((name) => !name.startsWith('.') && /\.(ya?ml|json)$/.test(name))
+      .filter((name) => !name.startsWith('.') && manifestNames.test(name))
       .toSorted()
       .map((name) => join(path, name))
   );

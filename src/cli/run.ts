@@ -12,7 +12,7 @@ import { exitCodes, UsageError, type Command, type Io } from './command.ts';
 import { commonOptions, optionsHelp, parseOptions, type Options } from './config.ts';
 import { engineOptions, engineSettings } from './engine.ts';
 import { mappingName, parseServices, startLocal, type Local } from './local.ts';
-import { addressType, integerType, listType } from './option-types.ts';
+import { accountIDType, addressType, integerType, listType } from './option-types.ts';
 import { readManifests, type Manifests } from './run-files.ts';
 
 const options = {
@@ -30,10 +30,7 @@ const options = {
     help: 'Where a Service that a mapping names is on this machine, as `orders=127.0.0.1:8080` or `shop/orders=127.0.0.1:8080`.',
   },
   'account-id': {
-    type: z
-      .string()
-      .regex(/^\d{12}$/, 'must be 12 digits')
-      .optional(),
+    type: accountIDType,
     value: 'ID',
     help: 'Account of partial ARNs. Default: that in which the queue is found.',
   },

@@ -2,29 +2,17 @@
  * `sluice validate`: checks manifests without a cluster and without AWS. It gives the verdict of an API server with
  * strict field validation, and beyond it that of the engine on filter patterns and times.
  */
-import { readdir, readFile, stat } from 'node:fs/promises';
-import { join } from 'node:path';
-import { z } from 'zod';
 import { problemText, validateText, type Problem, type ValidatedDocument } from '../api/validate.ts';
 import { visible } from '../api/problem.ts';
-import { maximumTextLength } from '../api/yaml.ts';
-import { messageOf } from '../lib/errors.ts';
-import { UsageError, exitCodes, type Command, type Io } from './command.ts';
+import { UsageError, exitCodes, type Command } from './command.ts';
 import { optionsHelp, parseOptions, type Options } from './config.ts';
+import { manifestsOfFolder, readInputs } from './inputs.ts';
+import { manifestsOption } from './mapping-files.ts';
 import { choiceType, switchType } from './option-types.ts';
 import { patternProblem, urlProblem } from './run-files.ts';
 
 const options = {
-  filename: {
-    type: z
-      .union([z.string(), z.array(z.string())])
-      .optional()
-      .transform((value) => (value === undefined ? [] : [value].flat())),
-    value: 'FILE',
-    short: 'f',
-    multiple: true,
-    help: 'A YAML or JSON file, a folder of them, or - for standard input. May be repeated.',
-  },
+  filename: manifestsOption,
   recursive: { type: switchType, short: 'R', help: 'Also read the folders in a folder.' },
   output: {
     type: choiceType(['text', 'json'], 'text'),
@@ -60,9 +48,15 @@ Examples:
     const { values } = await parseOptions(options, argv, io.env);
     if (values.filename.length === 0)
       throw new UsageError('`-f` must name a file, a folder or - for standard input');
+    const rules = {
+      stdin: '<stdin>',
+      ofFolder: manifestsOfFolder,
+      recursive: values.recursive,
+      isBounded: true,
+    };
     const documents: Located[] = [];
     for (const source of values.filename) {
-      for (const { file, text } of await readSource(source, values.recursive, io)) {
+      for (const { file, text } of await readInputs(source, rules, io)) {
         const options = { patternProblem, urlProblem, now: Date.now() };
         documents.push(...validateText(text, options).map((document) => ({ ...document, file })));
       }
@@ -154,46 +148,4 @@ function doubles(documents: readonly Located[]): readonly Located[] {
     };
     return [{ kind: 'unreadable', file: document.file, line: document.line, problems: [problem] }];
   });
-}
-
-interface Source {
-  readonly file: string;
-  readonly text: string;
-}
-
-async function readSource(source: string, recursive: boolean, io: Io): Promise<readonly Source[]> {
-  if (source === '-') return [{ file: '<stdin>', text: await readStdin(io) }];
-  try {
-    const files = (await stat(source)).isDirectory() ? await filesIn(source, recursive) : [source];
-    if (files.length === 0) throw new Error('there is no .yaml, .yml or .json file in it');
-    return await Promise.all(files.map(async (file) => ({ file, text: await readText(file) })));
-  } catch (error) {
-    throw new UsageError(`cannot read ${source}: ${messageOf(error)}`);
-  }
-}
-
-async function filesIn(folder: string, recursive: boolean): Promise<readonly string[]> {
-  const names = await readdir(folder, { recursive });
-  return names
-    .filter((name) => /\.(ya?ml|json)$/.test(name))
-    .toSorted()
-    .map((name) => join(folder, name));
-}
-
-/** A file beyond the limit is not read into memory; the validator refuses a text of that length. */
-async function readText(file: string): Promise<string> {
-  const { size } = await stat(file);
-  if (size > maximumTextLength * 4)
-    throw new Error(`it has ${size} bytes; at most ${maximumTextLength} characters are read`);
-  return readFile(file, 'utf8');
-}
-
-async function readStdin(io: Io): Promise<string> {
-  const decoder = new TextDecoder();
-  let text = '';
-  for await (const chunk of io.stdin) {
-    text += typeof chunk === 'string' ? chunk : decoder.decode(chunk, { stream: true });
-    if (text.length > maximumTextLength) break;
-  }
-  return text + decoder.decode();
 }
