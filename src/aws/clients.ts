@@ -19,8 +19,8 @@ import {
 } from './credentials.ts';
 import { endpointOf, type AwsEndpoints, type AwsService } from './endpoints.ts';
 import { agentProxy, type ProxySettings } from './proxy.ts';
-import { SignedClient } from './sigv4-client.ts';
-import { lambdaAddress, sqsAddress } from './sigv4-endpoint.ts';
+import { SignedClient, type SignedClientOptions } from './sigv4-client.ts';
+import { lambdaAddress, sqsAddress, type ServiceAddress } from './sigv4-endpoint.ts';
 
 export type ClientUse = 'poll' | 'invoke' | 'control' | 'paced';
 
@@ -127,44 +127,12 @@ export class AwsClients implements AsyncDisposable {
 
   /** SQS for the poll loop without the SDK, at the place that the SDK would call. */
   signedSqs(place: AwsPlace): ClientLease<SignedClient> {
-    const { clock, version, maxSockets = defaultMaxSockets } = this.#options;
-    return this.#lease(
-      'sqs',
-      place,
-      'signed',
-      (config, region) =>
-        new SignedClient({
-          clock,
-          scope: { region, service: 'sqs' },
-          credentials: this.#credentialsOf(place.identity, region),
-          address: () => sqsAddress(config),
-          targetPrefix: 'AmazonSQS',
-          userAgent: `sluice/${version}`,
-          connections: maxSockets,
-          proxy: this.#options.proxy,
-        }),
-    );
+    return this.#signed('sqs', place, sqsAddress, { targetPrefix: 'AmazonSQS' });
   }
 
   /** Lambda for invocations without the SDK, at the place that the SDK would call. */
   signedLambda(place: AwsPlace, maxAnswerBytes: number): ClientLease<SignedClient> {
-    const { clock, version, maxSockets = defaultMaxSockets } = this.#options;
-    return this.#lease(
-      'lambda',
-      place,
-      'signed',
-      (config, region) =>
-        new SignedClient({
-          clock,
-          scope: { region, service: 'lambda' },
-          credentials: this.#credentialsOf(place.identity, region),
-          address: () => lambdaAddress(config),
-          userAgent: `sluice/${version}`,
-          connections: maxSockets,
-          maxAnswerBytes,
-          proxy: this.#options.proxy,
-        }),
-    );
+    return this.#signed('lambda', place, lambdaAddress, { maxAnswerBytes });
   }
 
   lambda(place: AwsPlace, use: ClientUse): ClientLease<LambdaClient> {
@@ -178,6 +146,31 @@ export class AwsClients implements AsyncDisposable {
     for (const entry of this.#entries.values()) entry.client.destroy();
     this.#entries.clear();
     this.#credentials.clear();
+  }
+
+  #signed(
+    service: 'sqs' | 'lambda',
+    place: AwsPlace,
+    address: (config: LambdaClientConfig) => Promise<ServiceAddress>,
+    more: Pick<SignedClientOptions, 'targetPrefix' | 'maxAnswerBytes'>,
+  ): ClientLease<SignedClient> {
+    const { clock, version, proxy, maxSockets = defaultMaxSockets } = this.#options;
+    return this.#lease(
+      service,
+      place,
+      'signed',
+      (config, region) =>
+        new SignedClient({
+          clock,
+          scope: { region, service },
+          credentials: this.#credentialsOf(place.identity, region),
+          address: () => address(config),
+          userAgent: `sluice/${version}`,
+          connections: maxSockets,
+          proxy,
+          ...more,
+        }),
+    );
   }
 
   #lease<C extends { destroy(): void }>(
