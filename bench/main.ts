@@ -3,14 +3,14 @@
  * per CPU-second of the client, user and system, since that depends least on what else the machine does; the wall
  * clock is printed for information. Each wave checks that nothing was lost, doubled, damaged or left in the queue.
  */
-import { execFileSync } from 'node:child_process';
-import { copyFileSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { measure, type Result } from './measure.ts';
 import { runManaged } from './managed.ts';
 import { help, readOptions, type Options } from './options.ts';
 import { start } from './processes.ts';
+import { buildRelease } from './release.ts';
 import { isHeld, machineLine, table, verdicts, verdictTable, type Machine } from './report.ts';
 
 const args = process.argv.slice(2);
@@ -23,7 +23,6 @@ else if ('wrong' in options) {
 } else await run(options);
 
 async function run({ json, runs, cases, candidates, release }: Options): Promise<void> {
-  const root = path.dirname(import.meta.dirname);
   const folder = mkdtempSync(path.join(os.tmpdir(), 'sluice-bench-'));
   const results: Result[] = [];
   const loadBefore = os.loadavg()[0] ?? 0;
@@ -31,7 +30,7 @@ async function run({ json, runs, cases, candidates, release }: Options): Promise
   try {
     await using stub = start([path.join(import.meta.dirname, 'stub.ts')], {}, { keepsInput: true });
     const endpoint = `http://127.0.0.1:${await stub.firstLine}`;
-    const where = { endpoint, folder, release: release ?? build(root, folder) };
+    const where = { endpoint, folder, release: release ?? buildRelease(folder) };
     for (const of of cases) {
       const names = of.candidates.filter((name) => candidates.includes(name));
       await measure({ of, names, runs, where, onResult: tell });
@@ -64,13 +63,4 @@ async function run({ json, runs, cases, candidates, release }: Options): Promise
           : `${cpuPercent.toFixed(2)} % of a core`;
     process.stderr.write(`${result.case}: ${result.candidate}: ${figures}, ${rssMiB} MiB\n`);
   }
-}
-
-/** A copy of its own, laid out as in the image: what is measured must not change under way. */
-function build(root: string, folder: string): string {
-  execFileSync(process.execPath, [path.join(root, 'scripts', 'build.mjs')], { stdio: 'ignore' });
-  const release = path.join('dist', 'cli', 'sluice.mjs');
-  mkdirSync(path.dirname(path.join(folder, release)), { recursive: true });
-  for (const file of ['package.json', release]) copyFileSync(path.join(root, file), path.join(folder, file));
-  return path.join(folder, release);
 }

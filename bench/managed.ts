@@ -3,8 +3,7 @@
  * of Lambda's API that takes 50 ms a call, without a limit and with one of 15 calls a second. For each number of
  * objects: create all, delete all, create them again, restart the controller, and delete once more.
  */
-import { execFileSync } from 'node:child_process';
-import { copyFileSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -13,6 +12,7 @@ import { applyCrds } from '../test/support/shared-control-plane.ts';
 import { imageEnvironment } from './candidates.ts';
 import { ManagedStub } from './managed-stub.ts';
 import { cpuSeconds, memoryMiB, start, type Started } from './processes.ts';
+import { buildRelease } from './release.ts';
 
 interface Row {
   readonly objects: number;
@@ -38,7 +38,7 @@ export async function runManaged(args: readonly string[]): Promise<boolean> {
   const folder = mkdtempSync(path.join(os.tmpdir(), 'sluice-bench-'));
   const rows: Row[] = [];
   try {
-    const release = build(path.dirname(import.meta.dirname), folder);
+    const release = buildRelease(folder);
     await using controlPlane = await startControlPlane();
     await applyCrds(controlPlane);
     await post(controlPlane, '/api/v1/namespaces', { metadata: { name: namespace } });
@@ -263,12 +263,4 @@ function table(rows: readonly Row[]): string {
 function machine(): string {
   const load = os.loadavg()[0] ?? 0;
   return `${os.cpus()[0]?.model.trim() ?? ''}, ${os.cpus().length} cores, Node ${process.version}, load average ${load.toFixed(1)} at the end`;
-}
-
-function build(root: string, folder: string): string {
-  execFileSync(process.execPath, [path.join(root, 'scripts', 'build.mjs')], { stdio: 'ignore' });
-  const release = path.join('dist', 'cli', 'sluice.mjs');
-  mkdirSync(path.dirname(path.join(folder, release)), { recursive: true });
-  for (const file of ['package.json', release]) copyFileSync(path.join(root, file), path.join(folder, file));
-  return path.join(folder, release);
 }

@@ -6,7 +6,7 @@ import { createHash } from 'node:crypto';
 import fs from 'node:fs';
 import path from 'node:path';
 import process from 'node:process';
-import { ask, installed, MissingTool, progress, run, ticker } from './prepared.mjs';
+import { installed, progress, requireGo, runGo } from './prepared.mjs';
 import { root } from './setup.mjs';
 
 const SOURCES = path.join(root, 'test', 'argocd-lua');
@@ -15,21 +15,13 @@ const SOURCES = path.join(root, 'test', 'argocd-lua');
 export async function prepareArgoCdLua() {
   const folder = path.join('argocd-lua', `${hash()}-${process.platform}-${process.arch}`);
   return installed(folder, async (draft) => {
-    if ((await ask('go', ['version'])) === undefined) {
-      throw new MissingTool(
-        "Argo CD's Lua engine must be built with Go, and `go` was not found",
-        'Install Go 1.25 or newer (https://go.dev/dl).',
-      );
-    }
+    await requireGo("Argo CD's Lua engine", 'Install Go 1.25 or newer (https://go.dev/dl).');
     progress('building the Lua engine of Argo CD with Go, once: half a minute');
-    const stop = ticker(() => 'building the Lua engine of Argo CD');
-    try {
-      const file = path.join(draft, 'argocd-lua');
-      const args = ['build', '-trimpath', '-buildvcs=false', '-o', file, '-ldflags', '-s -w', '.'];
-      await run('go', args, { cwd: SOURCES, env: { CGO_ENABLED: '0', GOFLAGS: '-modcacherw' } });
-    } finally {
-      stop();
-    }
+    const file = path.join(draft, 'argocd-lua');
+    await runGo(['build', '-trimpath', '-buildvcs=false', '-o', file, '-ldflags', '-s -w', '.'], {
+      cwd: SOURCES,
+      said: () => 'building the Lua engine of Argo CD',
+    });
   });
 }
 

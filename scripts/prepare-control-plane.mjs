@@ -11,7 +11,7 @@ import { createHash } from 'node:crypto';
 import fs from 'node:fs';
 import path from 'node:path';
 import process from 'node:process';
-import { ask, cacheRoot, installed, MissingTool, progress, run, ticker } from './prepared.mjs';
+import { cacheRoot, installed, progress, requireGo, run, runGo } from './prepared.mjs';
 import { root, SetupError } from './setup.mjs';
 
 const ARCHIVE_VERSION = '1.36.2';
@@ -34,11 +34,6 @@ const SOURCES = path.join(root, 'test', 'kubelab');
 /** @returns {Promise<string>} */
 export async function prepareControlPlane() {
   return fromUser() ?? fromCache() ?? (await fromArchive()) ?? (await fromSources());
-}
-
-/** Is nothing left to be made? */
-export function hasControlPlane() {
-  return (fromUser() ?? fromCache()) !== undefined;
 }
 
 function fromUser() {
@@ -131,32 +126,20 @@ async function download(url) {
 }
 
 async function fromSources() {
-  if ((await ask('go', ['version'])) === undefined) {
-    throw new MissingTool(
-      'A control plane must be built with Go, and `go` was not found',
-      'Install Go 1.26 or newer (https://go.dev/dl), or set `KUBEBUILDER_ASSETS` to a folder with etcd, kube-apiserver and kubectl.',
-    );
-  }
+  await requireGo(
+    'A control plane',
+    'Install Go 1.26 or newer (https://go.dev/dl), or set `KUBEBUILDER_ASSETS` to a folder with etcd, kube-apiserver and kubectl.',
+  );
   return installed(built(), async (folder) => {
     progress(`building Kubernetes ${version()} with Go, once: 10 to 20 minutes on two cores`);
-    let compiled = 0;
-    const stop = ticker(() =>
-      compiled === 0
-        ? 'building the control plane: fetching modules'
-        : `building the control plane: ${Math.min(99, Math.floor((100 * compiled) / PACKAGES))} %`,
-    );
-    try {
-      await build(path.join(folder, 'kubelab'), () => compiled++);
-    } finally {
-      stop();
-    }
+    await build(path.join(folder, 'kubelab'));
     for (const name of [...REQUIRED, 'kube-controller-manager']) {
       fs.symlinkSync('kubelab', path.join(folder, name));
     }
   });
 }
 
-async function build(file, onPackage) {
+async function build(file) {
   const stamp = 'k8s.io/component-base/version';
   const [major, minor] = version().split('.');
   const flags = [
@@ -165,14 +148,17 @@ async function build(file, onPackage) {
     `-X ${stamp}.gitMinor=${minor}`,
     `-X ${stamp}.gitTreeState=clean`,
   ];
-  await run(
-    'go',
+  let compiled = 0;
+  await runGo(
     ['build', '-v', '-trimpath', '-buildvcs=false', '-o', file, '-ldflags', `-s -w ${flags.join(' ')}`, '.'],
     {
       cwd: SOURCES,
-      env: { CGO_ENABLED: '0', GOFLAGS: '-modcacherw' },
+      said: () =>
+        compiled === 0
+          ? 'building the control plane: fetching modules'
+          : `building the control plane: ${Math.min(99, Math.floor((100 * compiled) / PACKAGES))} %`,
       onLine: (line) => {
-        if (!line.startsWith('go: ')) onPackage();
+        if (!line.startsWith('go: ')) compiled++;
       },
     },
   );

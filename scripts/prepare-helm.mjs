@@ -7,7 +7,7 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import process from 'node:process';
-import { ask, cacheRoot, installed, MissingTool, progress, run } from './prepared.mjs';
+import { ask, cacheRoot, installed, MissingTool, progress, run, runGo } from './prepared.mjs';
 import { findPython } from './prepare-python.mjs';
 import { SetupError } from './setup.mjs';
 
@@ -121,8 +121,8 @@ async function build({ version, module, stamps }, folder) {
   progress(`building Helm ${version} with Go, once`);
   const all = { 'internal/version.version': `v${version}`, ...stamps };
   const flags = Object.entries(all).map(([name, value]) => `-X ${module}/${name}=${value}`);
-  await run('go', ['install', '-ldflags', `-s -w ${flags.join(' ')}`, `${module}/cmd/helm@v${version}`], {
-    env: { GOBIN: folder, CGO_ENABLED: '0', GOFLAGS: '-modcacherw' },
+  await runGo(['install', '-ldflags', `-s -w ${flags.join(' ')}`, `${module}/cmd/helm@v${version}`], {
+    env: { GOBIN: folder },
   });
   await requireVersion(path.join(folder, 'helm'), version);
 }

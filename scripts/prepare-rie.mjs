@@ -3,7 +3,7 @@
  */
 import path from 'node:path';
 import process from 'node:process';
-import { ask, installed, MissingTool, progress, run, ticker } from './prepared.mjs';
+import { installed, progress, requireGo, runGo } from './prepared.mjs';
 
 const MODULE = 'github.com/aws/aws-lambda-runtime-interface-emulator';
 const VERSION = 'v0.0.0-20261030222936-bef5c4ba774d';
@@ -12,19 +12,15 @@ const VERSION = 'v0.0.0-20261030222936-bef5c4ba774d';
 export function prepareRie() {
   const folder = path.join('aws-lambda-rie', `${VERSION}-${process.platform}-${process.arch}`);
   return installed(folder, async (draft) => {
-    if ((await ask('go', ['version'])) === undefined) {
-      throw new MissingTool(
-        'The runtime interface emulator of AWS Lambda must be built with Go, and `go` was not found',
-        'Install Go 1.26 or newer (https://go.dev/dl).',
-      );
-    }
+    await requireGo(
+      'The runtime interface emulator of AWS Lambda',
+      'Install Go 1.26 or newer (https://go.dev/dl).',
+    );
     progress('building the runtime interface emulator of AWS Lambda with Go, once: half a minute');
-    const stop = ticker(() => 'building the runtime interface emulator');
-    try {
-      const args = ['install', '-trimpath', '-ldflags', '-s -w', `${MODULE}/cmd/aws-lambda-rie@${VERSION}`];
-      await run('go', args, { cwd: draft, env: { CGO_ENABLED: '0', GOFLAGS: '-modcacherw', GOBIN: draft } });
-    } finally {
-      stop();
-    }
+    await runGo(['install', '-trimpath', '-ldflags', '-s -w', `${MODULE}/cmd/aws-lambda-rie@${VERSION}`], {
+      cwd: draft,
+      env: { GOBIN: draft },
+      said: () => 'building the runtime interface emulator',
+    });
   });
 }

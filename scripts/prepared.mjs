@@ -49,6 +49,26 @@ export async function installed(name, fill) {
   );
 }
 
+/** Throws `MissingTool` where there is no Go. */
+export async function requireGo(what, fix) {
+  if ((await ask('go', ['version'])) === undefined)
+    throw new MissingTool(`${what} must be built with Go, and \`go\` was not found`, fix);
+}
+
+/**
+ * Runs Go for a static program; with `said`, what it is at is told while it takes long.
+ * @param {readonly string[]} args
+ * @param {{ said?: () => string } & NonNullable<Parameters<typeof run>[2]>} options
+ */
+export async function runGo(args, { said, env, ...options }) {
+  const stop = said === undefined ? () => undefined : ticker(said);
+  try {
+    return await run('go', args, { ...options, env: { CGO_ENABLED: '0', GOFLAGS: '-modcacherw', ...env } });
+  } finally {
+    stop();
+  }
+}
+
 /** A line of progress; standard output is kept for results. */
 export function progress(line) {
   process.stderr.write(`${line}\n`);
