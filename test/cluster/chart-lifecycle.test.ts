@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startControlPlane, type ControlPlane } from '../support/control-plane.ts';
 import { eventually } from '../support/eventually.ts';
+import { compared } from '../support/gitops.ts';
 import {
   chartFolder,
   helm as runHelm,
-  objectPath,
   objectsOf,
   renderText,
   type ChartName,
@@ -12,6 +12,7 @@ import {
   type HelmName,
 } from '../support/helm.ts';
 import { conditionOf, TestNamespace, type KubeObject } from '../support/kube.ts';
+import { placeOfObject } from '../support/kube-places.ts';
 import { isAbsent } from '../support/servers/absent.ts';
 import { startSluice } from '../support/sluice.ts';
 
@@ -212,13 +213,6 @@ describe.each<HelmName>(['helm', 'helm3'])('%s', (name) => {
   });
 });
 
-/** An object without what every write moves. */
-function compared(body: unknown): object {
-  const { metadata, status: _status, ...rest } = body as KubeObject;
-  const { managedFields: _owners, resourceVersion: _version, ...kept } = metadata as Record<string, unknown>;
-  return { ...rest, metadata: kept };
-}
-
 describe.skipIf(isAbsent('helm'))('helm template', () => {
   it('makes what `kubectl apply --server-side` takes, twice', async () => {
     const apply = (text: string): ReturnType<ControlPlane['kubectl']> =>
@@ -231,13 +225,14 @@ describe.skipIf(isAbsent('helm'))('helm template', () => {
     expect(await names('classes')).toEqual(['standard']);
     // Another tool finds no difference, and need not force anything.
     for (const object of objectsOf(withClasses)) {
-      const place = objectPath(object, system);
+      const place = await placeOfObject(controlPlane, system, object);
       const predicted = await controlPlane.request(`${place}?dryRun=All&fieldManager=argocd-controller`, {
         method: 'PATCH',
         contentType: 'application/apply-patch+yaml',
         body: object,
       });
-      expect(compared(predicted.body)).toEqual(compared((await controlPlane.request(place)).body));
+      const live = await controlPlane.request(place);
+      expect(compared(predicted.body as KubeObject)).toEqual(compared(live.body as KubeObject));
     }
     const others = await renderText({ clusterID, classes: standard, crds: { install: false } });
     expect(await controlPlane.kubectl(['delete', '-f', '-'], { input: others })).toMatchObject({ code: 0 });

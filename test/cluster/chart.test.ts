@@ -8,7 +8,6 @@ import { chartProfile, chartProfiles, type Profile } from '../support/chart-prof
 import {
   chartFolder,
   clusterScoped,
-  objectPath,
   objectsOf,
   renderChart,
   renderText,
@@ -17,6 +16,7 @@ import {
   type RenderedObject,
 } from '../support/helm.ts';
 import { testNamespace, type TestNamespace } from '../support/kube.ts';
+import { placeOfObject } from '../support/kube-places.ts';
 import { isAbsent } from '../support/servers/absent.ts';
 import { sharedControlPlane } from '../support/shared-control-plane.ts';
 
@@ -498,7 +498,8 @@ async function dryRun(object: RenderedObject, fallback: string): Promise<string 
   const text = JSON.stringify(object);
   if (accepted.has(text)) return undefined;
   const query = 'dryRun=All&fieldValidation=Strict&fieldManager=chart-test&force=true';
-  const { status, body } = await controlPlane.request(`${objectPath(object, fallback)}?${query}`, {
+  const place = await placeOfObject(controlPlane, fallback, object);
+  const { status, body } = await controlPlane.request(`${place}?${query}`, {
     method: 'PATCH',
     contentType: 'application/apply-patch+yaml',
     body: object,

@@ -23,7 +23,7 @@ import {
   type Manifest,
 } from '../support/gitops.ts';
 import { chartFolder, helm, type ChartValues } from '../support/helm.ts';
-import { reply, startHttpSink, type HttpSink } from '../support/http-sink.ts';
+import { reply, startHttpSink } from '../support/http-sink.ts';
 import { conditionOf, TestNamespace } from '../support/kube.ts';
 import { blocksOf, readPages, repository } from '../support/markdown.ts';
 import { TestQueue } from '../support/queues.ts';
@@ -155,18 +155,6 @@ async function queue(name: string, attributes: Record<string, string> = {}): Pro
   return new TestQueue(sqs, name, `arn:aws:sqs:${region}:${sqsServer.accountId}:${name}`, QueueUrl);
 }
 
-/** The Service that an example names, with one ready endpoint: the sink. */
-async function serve(name: string, sink: HttpSink): Promise<void> {
-  const port = { name: 'http', port: 80, targetPort: sink.port };
-  await shop.apply({
-    apiVersion: 'v1',
-    kind: 'Service',
-    metadata: { name },
-    spec: { selector: { app: name }, ports: [port] },
-  });
-  await endpoint(name, port.name, sink.port);
-}
-
 /** A ready endpoint of the Service `service` for its port `portName`, at `port` of this machine. */
 async function endpoint(service: string, portName: string, port: number): Promise<void> {
   await shop.apply({
@@ -257,7 +245,7 @@ describe.skipIf(isAbsent('helm'))('every example', () => {
         });
       },
     });
-    await serve('orders-consumer', sink);
+    await shop.serve('orders-consumer', sink.port);
     await apply('sqs-http/mapping.yaml');
     await ready('orders');
     await orders.send([
@@ -275,7 +263,7 @@ describe.skipIf(isAbsent('helm'))('every example', () => {
   it('sqs-fifo-http keeps the order of each group', async () => {
     const payments = await queue('payments.fifo', { FifoQueue: 'true' });
     await using sink = await startHttpSink();
-    await serve('payments-consumer', sink);
+    await shop.serve('payments-consumer', sink.port);
     await apply('sqs-fifo-http/mapping.yaml');
     await ready('payments');
     const bodies = Array.from({ length: 30 }, (_, index) => String(index));
@@ -347,7 +335,7 @@ describe.skipIf(isAbsent('helm'))('every example', () => {
   it('sqs-cloudevents delivers a batch of events', async () => {
     const signups = await queue('signups');
     await using sink = await startHttpSink();
-    await serve('signups-consumer', sink);
+    await shop.serve('signups-consumer', sink.port);
     await apply('sqs-cloudevents/mapping.yaml');
     await ready('signups');
     const [id] = await signups.send(['{"user":"a"}']);

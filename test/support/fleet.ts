@@ -90,22 +90,7 @@ export class TestFleet implements AsyncDisposable {
 
   /** A Service with one ready endpoint, which the pollers reach at the sink's port. */
   async serve(name: string, sink: HttpSink, ready = true): Promise<void> {
-    await this.namespace.apply([
-      {
-        apiVersion: 'v1',
-        kind: 'Service',
-        metadata: { name },
-        spec: { selector: { app: name }, ports: [{ name: 'http', port: 80, targetPort: sink.port }] },
-      },
-      {
-        apiVersion: 'discovery.k8s.io/v1',
-        kind: 'EndpointSlice',
-        metadata: { name: `${name}-test`, labels: { 'kubernetes.io/service-name': name } },
-        addressType: 'IPv4',
-        endpoints: [{ addresses: ['192.0.2.1'], conditions: { ready } }],
-        ports: [{ name: 'http', port: sink.port, protocol: 'TCP' }],
-      },
-    ]);
+    await this.namespace.serve(name, sink.port, ready);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

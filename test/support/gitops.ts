@@ -2,6 +2,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import type { ControlPlaneAccess } from './control-plane.ts';
 import type { KubeObject } from './kube.ts';
+import { placeOfObject } from './kube-places.ts';
 import { repository } from './markdown.ts';
 
 /**
@@ -20,14 +21,6 @@ interface ApplyOptions {
   /** Only foretell. */
   readonly dryRun?: boolean;
 }
-
-const plurals: Readonly<Record<string, string>> = {
-  EventSourceMapping: 'eventsourcemappings',
-  MappingClass: 'mappingclasses',
-  Service: 'services',
-  EndpointSlice: 'endpointslices',
-};
-const clusterScoped: ReadonlySet<string> = new Set(['MappingClass']);
 
 /** Makes the kinds Application of Argo CD and Kustomization of Flux known, to check manifests of them. */
 export async function applyGitOpsKinds(controlPlane: ControlPlaneAccess): Promise<void> {
@@ -51,7 +44,8 @@ export async function applyServerSide(
   { manager = 'argocd-controller', dryRun = false }: ApplyOptions = {},
 ): Promise<KubeObject> {
   const query = `?fieldManager=${manager}&force=true&fieldValidation=Strict${dryRun ? '&dryRun=All' : ''}`;
-  const answer = await controlPlane.request(placeOf(namespace, manifest) + query, {
+  const place = await placeOfObject(controlPlane, namespace, manifest);
+  const answer = await controlPlane.request(place + query, {
     method: 'PATCH',
     contentType: 'application/apply-patch+yaml',
     body: manifest,
@@ -99,21 +93,13 @@ export async function liveObject(
   namespace: string,
   manifest: Manifest,
 ): Promise<KubeObject> {
-  const answer = await controlPlane.request(placeOf(namespace, manifest));
+  const answer = await controlPlane.request(await placeOfObject(controlPlane, namespace, manifest));
   if (answer.status !== 200) throw new Error(`${manifest.metadata.name}: ${JSON.stringify(answer.body)}`);
   return answer.body as KubeObject;
 }
 
-function placeOf(namespace: string, { apiVersion, kind, metadata }: Manifest): string {
-  const plural = plurals[kind];
-  if (plural === undefined) throw new Error(`the kind ${kind} is not known here`);
-  const root = apiVersion.includes('/') ? `/apis/${apiVersion}` : `/api/${apiVersion}`;
-  const scope = clusterScoped.has(kind) ? '' : `/namespaces/${namespace}`;
-  return `${root}${scope}/${plural}/${metadata.name}`;
-}
-
 /** Neither who owns what nor the status is a difference that a tool shows; the version moves with them. */
-function compared({ status: _status, ...object }: KubeObject): object {
+export function compared({ status: _status, ...object }: KubeObject): object {
   const {
     managedFields: _owners,
     resourceVersion: _version,

@@ -128,15 +128,3 @@ export const clusterScoped: ReadonlySet<string> = new Set([
   'CustomResourceDefinition',
   'MappingClass',
 ]);
-
-const plurals: Readonly<Record<string, string>> = {
-  MappingClass: 'mappingclasses',
-  NetworkPolicy: 'networkpolicies',
-};
-
-/** Where the API server has an object; in the namespace `fallback` if it says none. */
-export function objectPath({ apiVersion, kind, metadata }: RenderedObject, fallback: string): string {
-  const root = apiVersion.includes('/') ? `/apis/${apiVersion}` : `/api/${apiVersion}`;
-  const place = clusterScoped.has(kind) ? '' : `/namespaces/${metadata.namespace ?? fallback}`;
-  return `${root}${place}/${plurals[kind] ?? `${kind.toLowerCase()}s`}/${metadata.name}`;
-}

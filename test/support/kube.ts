@@ -74,6 +74,26 @@ export class TestNamespace implements AsyncDisposable {
     });
   }
 
+  /** A Service with one endpoint, which pollers of the tests reach at `port` of this machine. */
+  async serve(name: string, port: number, ready = true): Promise<void> {
+    await this.apply([
+      {
+        apiVersion: 'v1',
+        kind: 'Service',
+        metadata: { name },
+        spec: { selector: { app: name }, ports: [{ name: 'http', port: 80, targetPort: port }] },
+      },
+      {
+        apiVersion: 'discovery.k8s.io/v1',
+        kind: 'EndpointSlice',
+        metadata: { name: `${name}-test`, labels: { 'kubernetes.io/service-name': name } },
+        addressType: 'IPv4',
+        endpoints: [{ addresses: ['192.0.2.1'], conditions: { ready } }],
+        ports: [{ name: 'http', port, protocol: 'TCP' }],
+      },
+    ]);
+  }
+
   async get(ref: ObjectRef): Promise<KubeObject | undefined> {
     const { status, body } = await this.controlPlane.request(
       await placeOfResource(this.controlPlane, this.name, ref),

@@ -2,6 +2,7 @@ import { type ChildProcess, type StdioOptions, execFile, spawn } from 'node:chil
 import net from 'node:net';
 import path from 'node:path';
 import { promisify } from 'node:util';
+import type { OptionalServer } from './servers/absent.ts';
 
 /**
  * Real processes for tests: started with their output kept, stopped with their whole group, and never left behind.
@@ -176,18 +177,7 @@ export async function freePorts(count: number): Promise<number[]> {
 }
 
 /** A server's folder in the cache; makes it first if need be (scripts/prepare.mjs). */
-export async function prepared(
-  name:
-    | 'argocd-lua'
-    | 'aws-lambda-rie'
-    | 'control-plane'
-    | 'elasticmq'
-    | 'hadolint'
-    | 'helm'
-    | 'helm3'
-    | 'localemu'
-    | 'ministack',
-): Promise<string> {
+export async function prepared(name: OptionalServer | 'control-plane'): Promise<string> {
   const script = path.join(repository, 'scripts', 'prepare.mjs');
   const { stdout } = await promisify(execFile)(process.execPath, [script, name], { maxBuffer: 10_000_000 });
   return stdout.trim();

@@ -149,32 +149,17 @@ async function install(
 async function tenantIn(tenant: TestNamespace): Promise<TestQueue> {
   const queue = await createQueue(aws);
   await queue.send([queue.name]);
-  await tenant.apply([
-    {
-      apiVersion: 'v1',
-      kind: 'Service',
-      metadata: { name: 'sink' },
-      spec: { selector: { app: 'sink' }, ports: [{ port: 80 }] },
+  await tenant.serve('sink', sink.port);
+  await tenant.apply({
+    apiVersion: 'sluice.dev/v1alpha1',
+    kind: 'EventSourceMapping',
+    metadata: { name: 'orders' },
+    spec: {
+      mode: 'Poller',
+      eventSourceARN: queue.arn,
+      poller: { target: { http: { service: { name: 'sink', port: 80 } } } },
     },
-    {
-      apiVersion: 'discovery.k8s.io/v1',
-      kind: 'EndpointSlice',
-      metadata: { name: 'sink-test', labels: { 'kubernetes.io/service-name': 'sink' } },
-      addressType: 'IPv4',
-      endpoints: [{ addresses: ['192.0.2.1'] }],
-      ports: [{ port: sink.port, protocol: 'TCP' }],
-    },
-    {
-      apiVersion: 'sluice.dev/v1alpha1',
-      kind: 'EventSourceMapping',
-      metadata: { name: 'orders' },
-      spec: {
-        mode: 'Poller',
-        eventSourceARN: queue.arn,
-        poller: { target: { http: { service: { name: 'sink', port: 80 } } } },
-      },
-    },
-  ]);
+  });
   return queue;
 }
 

@@ -198,22 +198,7 @@ describe('the identity Role', () => {
       namespaces: [fleet.namespace.name, other.name],
       aws: { identity: 'Role', roleARN: pattern },
     });
-    await other.apply([
-      {
-        apiVersion: 'v1',
-        kind: 'Service',
-        metadata: { name: 'sink' },
-        spec: { selector: { app: 'sink' }, ports: [{ port: 80 }] },
-      },
-      {
-        apiVersion: 'discovery.k8s.io/v1',
-        kind: 'EndpointSlice',
-        metadata: { name: 'sink-test', labels: { 'kubernetes.io/service-name': 'sink' } },
-        addressType: 'IPv4',
-        endpoints: [{ addresses: ['192.0.2.1'] }],
-        ports: [{ port: sink.port, protocol: 'TCP' }],
-      },
-    ]);
+    await other.serve('sink', sink.port);
     const own = await applyMapping({ className });
     const foreign = await applyMapping({ className }, other);
     await Promise.all([delivered(own.name), delivered(foreign.name)]);
