@@ -59,34 +59,53 @@ function post(pool: Pool, path: string, headers: string[], body: string): Promis
   });
 }
 
-const keys = new Map<string, Buffer>();
-function signingKey(day: string, service: string): Buffer {
-  const known = keys.get(day + service);
-  if (known !== undefined) return known;
-  let key: Buffer = Buffer.from('AWS4secret');
-  for (const part of [day, settings.region, service, 'aws4_request'])
-    key = createHmac('sha256', key).update(part).digest();
-  keys.set(day + service, key);
-  return key;
+/** HMAC-SHA256 under the key of the day by two hashes over its padded forms, which takes half of `createHmac`'s time. */
+const keys = new Map<string, { inner: Buffer; outer: Buffer }>();
+function signatureOf(day: string, service: string, text: string): string {
+  let key = keys.get(day + service);
+  if (key === undefined) {
+    let secret: Buffer = Buffer.from('AWS4secret');
+    for (const part of [day, settings.region, service, 'aws4_request'])
+      secret = createHmac('sha256', secret).update(part).digest();
+    key = { inner: Buffer.alloc(64 + 256, 0x36), outer: Buffer.alloc(64 + 32, 0x5c) };
+    for (const [at, byte] of secret.entries()) {
+      key.inner[at] = byte ^ 0x36;
+      key.outer[at] = byte ^ 0x5c;
+    }
+    keys.set(day + service, key);
+  }
+  const end = 64 + key.inner.write(text, 64, 'latin1');
+  key.outer.write(hash('sha256', key.inner.subarray(0, end), 'hex'), 64, 'hex');
+  return hash('sha256', key.outer, 'hex');
 }
 
-function signed(
-  service: string,
-  path: string,
-  more: readonly (readonly [string, string])[],
-  body: string,
-): string[] {
-  const time = `${new Date().toISOString().slice(0, 19).replaceAll(/[-:]/g, '')}Z`;
+/** The present second, and how it is written. */
+const present = { second: 0, time: '' };
+
+/** Headers whose values alone change from call to call, and how they stand in what is signed. */
+interface Prepared {
+  readonly service: string;
+  readonly path: string;
+  readonly target: string | undefined;
+}
+
+function signed({ service, path, target }: Prepared, body: string): string[] {
+  const second = Math.floor(Date.now() / 1000);
+  if (present.second !== second) {
+    present.second = second;
+    present.time = `${new Date(second * 1000).toISOString().slice(0, 19).replaceAll(/[-:]/g, '')}Z`;
+  }
+  const { time } = present;
   const day = time.slice(0, 8);
-  const headers = [['host', host], ['x-amz-date', time], ...more];
-  const names = headers.map(([name]) => name).join(';');
-  const lines = headers.map(([name, value]) => `${name}:${value}\n`).join('');
+  const names = target === undefined ? 'host;x-amz-date' : 'host;x-amz-date;x-amz-target';
+  const line = target === undefined ? '' : `x-amz-target:${target}\n`;
+  const lines = `host:${host}\nx-amz-date:${time}\n${line}`;
   const canonical = `POST\n${path}\n\n${lines}\n${names}\n${hash('sha256', body, 'hex')}`;
   const scope = `${day}/${settings.region}/${service}/aws4_request`;
   const text = `AWS4-HMAC-SHA256\n${time}\n${scope}\n${hash('sha256', canonical, 'hex')}`;
-  const signature = createHmac('sha256', signingKey(day, service)).update(text).digest('hex');
-  const authorization = `AWS4-HMAC-SHA256 Credential=key/${scope}, SignedHeaders=${names}, Signature=${signature}`;
-  return [...headers.flat(), 'authorization', authorization];
+  const authorization = `AWS4-HMAC-SHA256 Credential=key/${scope}, SignedHeaders=${names}, Signature=${signatureOf(day, service, text)}`;
+  const headers = ['host', host, 'x-amz-date', time, 'authorization', authorization];
+  return target === undefined ? headers : [...headers, 'x-amz-target', target];
 }
 
 interface Message {
@@ -102,7 +121,7 @@ async function call<T>(operation: string, body: string, isConstant: boolean): Pr
   const second = Math.floor(Date.now() / 1000);
   let headers = isConstant ? cached.get(body) : undefined;
   if (headers?.second !== second) {
-    const made = signed('sqs', '/', [['x-amz-target', `AmazonSQS.${operation}`]], body);
+    const made = signed({ service: 'sqs', path: '/', target: `AmazonSQS.${operation}` }, body);
     headers = { second, headers: [...made, 'content-type', 'application/x-amz-json-1.0'] };
     if (isConstant) cached.set(body, headers);
   }
@@ -160,7 +179,7 @@ async function deliver(messages: readonly Message[]): Promise<void> {
     };
   });
   const body = JSON.stringify({ Records });
-  const headers = settings.lambda ? signed('lambda', targetPath, [], body) : [];
+  const headers = settings.lambda ? signed({ service: 'lambda', path: targetPath, target: undefined }, body) : [];
   await post(sink, targetPath, [...headers, 'content-type', 'application/json'], body);
 }
 

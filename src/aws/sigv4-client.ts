@@ -132,7 +132,7 @@ export class SignedClient {
     if (call.signed?.second !== second || call.signed.credentials !== identity) {
       call.signed = { second, credentials: identity, headers: this.#sign(place, call, identity, second) };
     }
-    return place.pool.post(
+    return await place.pool.post(
       { path: pathOf(place, call), headers: call.signed.headers, body: call.body },
       timeoutMs,
       signal,

@@ -14,6 +14,7 @@ import { Runner, type Standing } from '../fleet/runner.ts';
 import { steadyAfter, steadyAt, steadyFrom, type SteadyHealth } from '../fleet/steady-health.ts';
 import { workKey, type Work } from '../fleet/work.ts';
 import type { Clock } from '../lib/clock.ts';
+import { hexDigits } from './hex-digits.ts';
 import { messageOf } from '../lib/errors.ts';
 import type { Random } from '../lib/random.ts';
 import { createByteBudget } from '../poller/byte-budget.ts';
@@ -160,8 +161,7 @@ export function createEngine(options: EngineOptions): Engine {
     secretRefreshMs: options.secretRefreshMs,
     resolver: systemResolver,
     newId: randomUUID,
-    // Node draws the bits of a hundred at once, which random bytes of one's own do not.
-    newTraceId: () => randomUUID().replaceAll('-', ''),
+    newTraceId: hexDigits(16),
     concurrencyCeiling: options.concurrencyCeiling,
     allowLoopbackEndpoints: options.addressOverride !== undefined,
     onSecretFailure: (work, message) =>

@@ -35,14 +35,32 @@ export function compilePattern(pattern: Pattern, dataKey?: string): CompiledPatt
   const rules = pattern.rules.map((rule) => compileRule(rule, dataKey));
   const decideIn = (event: unknown, walk: Walk): Decision =>
     isContainer(event) && !Array.isArray(event) && anyOf(rules, (rule) => decideRule(rule, event, walk));
-  const decide = (event: unknown): Decision => decideIn(event, { steps: 0, dotted: false });
+  const decide = (event: unknown): Decision => decideIn(event, newWalk());
   return {
     decide,
     matches: (event) => decide(event) !== false,
     measure: (event) => {
-      const walk: Walk = { steps: 0, dotted: false };
+      const walk = newWalk();
       return { decision: decideIn(event, walk), steps: walk.steps };
     },
+  };
+}
+
+/**
+ * Whether an event matches any of the patterns. The same as asking one after another, but for the search for dotted
+ * member names, which is made once for all.
+ */
+export function compilePatterns(
+  patterns: readonly Pattern[],
+  dataKey?: string,
+): (event: unknown) => Decision {
+  const rules = patterns.flatMap((pattern) => pattern.rules.map((rule) => compileRule(rule, dataKey)));
+  const reach = reachOf(rules.map(({ root }) => root));
+  return (event) => {
+    if (!isContainer(event) || Array.isArray(event)) return false;
+    const walk = newWalk();
+    walk.undotted = !hasDotted(reach, event);
+    return anyOf(rules, (rule) => decideRule(rule, event, walk));
   };
 }
 
@@ -72,7 +90,11 @@ interface Walk {
   steps: number;
   /** A dotted member was met that the pattern reaches: the answer of the walk does not hold. */
   dotted: boolean;
+  /** It is known beforehand that there is none. */
+  undotted: boolean;
 }
+
+const newWalk = (): Walk => ({ steps: 0, dotted: false, undotted: false });
 
 function compileRule(rule: Rule, dataKey: string | undefined): CompiledRule {
   return {
@@ -216,7 +238,7 @@ function hasLeaf(node: TreeNode, index: number, value: unknown, walk: Walk): boo
 }
 
 function noteDotted(node: TreeNode, object: object, walk: Walk): void {
-  if (node.branchNames.size === 0 || walk.dotted) return;
+  if (walk.undotted || node.branchNames.size === 0 || walk.dotted) return;
   for (const name in object) {
     walk.steps += 1;
     const dot = name.indexOf('.');
@@ -225,4 +247,45 @@ function noteDotted(node: TreeNode, object: object, walk: Walk): void {
       return;
     }
   }
+}
+
+/** The nodes of several trees that stand at the same place, as one: where a dotted member matters to any of them. */
+interface Reach {
+  readonly branchNames: ReadonlySet<string>;
+  /** Where to look further; without those below which no dotted member matters. */
+  readonly steps: readonly (readonly [name: string, reach: Reach])[];
+}
+
+function reachOf(nodes: readonly TreeNode[]): Reach {
+  const branchNames = new Set(nodes.flatMap((node) => [...node.branchNames]));
+  const steps: [string, Reach][] = [];
+  for (const name of branchNames) {
+    const reach = reachOf(nodes.flatMap((node) => node.steps.get(name)?.node ?? []));
+    if (reach.branchNames.size > 0) steps.push([name, reach]);
+  }
+  return { branchNames, steps };
+}
+
+/** Whether the event has a dotted member that a rule may reach. The stack is the patterns' own, as in the walk. */
+function hasDotted(reach: Reach, value: unknown): boolean {
+  if (!isContainer(value)) return false;
+  if (Array.isArray(value)) {
+    const arrays: (readonly unknown[])[] = [value];
+    for (let array = arrays.pop(); array !== undefined; array = arrays.pop()) {
+      for (const element of array) {
+        if (Array.isArray(element)) arrays.push(element);
+        else if (hasDotted(reach, element)) return true;
+      }
+    }
+    return false;
+  }
+  for (const name in value) {
+    const dot = name.indexOf('.');
+    if (dot !== -1 && reach.branchNames.has(name.slice(0, dot))) return true;
+  }
+  for (const [name, below] of reach.steps) {
+    if (!Object.hasOwn(value, name)) continue;
+    if (hasDotted(below, (value as Record<string, unknown>)[name])) return true;
+  }
+  return false;
 }

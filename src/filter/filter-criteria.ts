@@ -1,7 +1,7 @@
 /**
  * A mapping's filter criteria: patterns of which any may match. Without a pattern everything passes, as on AWS.
  */
-import { anyOf, compilePattern } from './compile.ts';
+import { compilePatterns } from './compile.ts';
 import { parsePattern } from './parse.ts';
 import type { Pattern, PatternError } from './pattern.ts';
 import type { Decision } from './search.ts';
@@ -36,8 +36,7 @@ export function compileFilterCriteria(texts: readonly string[], dataKey?: string
     else problems.push({ index, error: parsed.error });
   }
   if (problems.length > 0) return { ok: false, problems };
-  const compiled = patterns.map((pattern) => compilePattern(pattern, dataKey));
-  const decide = (event: unknown): Decision =>
-    compiled.length === 0 || anyOf(compiled, (pattern) => pattern.decide(event));
+  const any = compilePatterns(patterns, dataKey);
+  const decide = (event: unknown): Decision => patterns.length === 0 || any(event);
   return { ok: true, criteria: { patterns, decide } };
 }

@@ -47,6 +47,8 @@ export interface ReceiveRequest {
   readonly waitSeconds: number;
   /** Visibility for these messages instead of the queue's own, in whole seconds; undefined keeps the queue's. */
   readonly visibilitySeconds?: number | undefined;
+  /** Each record will be asked for its `filterable`, so that what a source decoded on the way is worth keeping. */
+  readonly filtered?: boolean;
 }
 
 /** A record whose deletion or extension did not succeed. */

@@ -89,7 +89,7 @@ export class QueuePoller {
     this.#receiveCalls = new Calls(deps.clock, this.#alarm);
     const loop = this.#makeLoop();
     this.#hands = new Hands(loop, (bytes) => this.#reader.unreserve(bytes));
-    this.#settler = new Settler(loop, this.#hands);
+    this.#settler = new Settler(loop, this.#hands, () => this.#dispatcher.running);
     this.#dispatcher = new Dispatcher(loop, this.#hands, this.#settler);
     this.#reader = new Reader(loop, {
       budget: deps.budget,
@@ -230,11 +230,12 @@ export class QueuePoller {
   }
 
   #startAll(): void {
-    if (this.#phase === 'running' && !this.#paused && this.#facts !== undefined) {
-      const nowMs = this.#deps.clock.monotonic();
-      this.#dispatcher.start(nowMs);
-      this.#reader.start(this.#facts, nowMs);
-    }
+    const nowMs = this.#deps.clock.monotonic();
+    const mayRead = this.#phase === 'running' && !this.#paused;
+    if (mayRead) this.#dispatcher.start(nowMs);
+    // Behind it, since a call that has just begun is one that deletions may wait for.
+    this.#settler.start(nowMs);
+    if (mayRead && this.#facts !== undefined) this.#reader.start(this.#facts, nowMs);
     this.#reader.returnGrant();
   }
 

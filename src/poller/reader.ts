@@ -97,7 +97,9 @@ export class Reader {
     const { source, effective, alarm } = this.#loop;
     const { dispatcher } = this.#deps;
     const whole = Math.min(source.limits.receiveMax, dispatcher.limit * effective.batchSize);
-    const mayCome = dispatcher.running > 0 && !dispatcher.braked && effective.windowMs === 0;
+    // Also of a receive under way: what it brings will run and end before long.
+    const isBusy = dispatcher.running > 0 || this.#intake.size > 0;
+    const mayCome = isBusy && !dispatcher.braked && effective.windowMs === 0;
     if (records >= whole || !mayCome || !this.#intake.backlogged) return false;
     this.#shortSinceMs ??= nowMs;
     const untilMs = this.#shortSinceMs + GATHER_MS;
@@ -154,6 +156,7 @@ export class Reader {
       // The first one does not wait: it shows at once whether the source can be read.
       waitSeconds: this.#opened ? WAIT_SECONDS : 0,
       visibilitySeconds: visibility.receiveVisibilitySeconds(facts),
+      filtered: this.#loop.config.matches !== undefined,
     };
     let records: readonly QueueRecord[];
     try {

@@ -1,7 +1,8 @@
 /**
- * Deletes what was delivered. Deliveries whose records do not fill a call wait for the end of one that is under way,
- * and are deleted together, so that small batches still fill delete calls, which are paid for. What could not be deleted is tried again with back-off
- * while the messages are still invisible; then it is reported, and the messages come again.
+ * Deletes what was delivered. Deliveries whose records do not fill a call wait a moment for others that will end soon,
+ * and are deleted together, so that small batches still fill delete calls, which are paid for. What could not be
+ * deleted is tried again with back-off while the messages are still invisible; then it is reported, and the messages
+ * come again.
  *
  * It deletes only what it is given; that the target succeeded first is the caller's duty.
  */
@@ -18,6 +19,11 @@ import { SETTLE_POLICY } from './retry.ts';
 const CALLS_AT_ONCE = 16;
 /** Records that fill a call. */
 const WHOLE_CALL = 10;
+/**
+ * How long a delivery waits for others to be deleted with it. A process that dies in this time makes duplicates of
+ * what waited, as it does of what runs.
+ */
+const FILL_MS = 20;
 const TIMEOUT_MS = 30_000;
 const NONE: readonly QueueRecord[] = [];
 const ALL_SETTLED: ReadonlyMap<QueueRecord, Unsettled<QueueRecord>> = new Map();
@@ -25,16 +31,20 @@ const ALL_SETTLED: ReadonlyMap<QueueRecord, Unsettled<QueueRecord>> = new Map();
 export class Settler {
   readonly #loop: Loop;
   readonly #hands: Hands;
+  readonly #running: () => number;
   #pending: Delivery[] = [];
   #pendingRecords = 0;
+  #pendingSinceMs = 0;
   #calls = 0;
 
-  constructor(loop: Loop, hands: Hands) {
+  /** `running` tells how many calls of the target are under way. */
+  constructor(loop: Loop, hands: Hands, running: () => number) {
     this.#loop = loop;
     this.#hands = hands;
+    this.#running = running;
   }
 
-  /** Deletes `records`, which are those of `delivery` that are done, and ends it. */
+  /** Takes `records`, which are those of `delivery` that are done, for deletion; the next `start` may begin it. */
   settle(delivery: Delivery, records: readonly QueueRecord[]): void {
     const { config, effective, clock } = this.#loop;
     delivery.state = 'settling';
@@ -55,18 +65,30 @@ export class Settler {
 
   #queue(delivery: Delivery): void {
     delivery.settleAtMs = Infinity;
+    if (this.#pending.length === 0) this.#pendingSinceMs = this.#loop.clock.monotonic();
     this.#pending.push(delivery);
     this.#pendingRecords += delivery.records.length;
-    this.#send();
   }
 
-  #send(): void {
-    while (this.#calls < CALLS_AT_ONCE && this.#pending.length > 0) {
-      if (this.#calls > 0 && this.#pendingRecords < WHOLE_CALL) return;
+  /** Starts the calls that may start. */
+  start(nowMs: number): void {
+    while (this.#calls < CALLS_AT_ONCE && this.#pending.length > 0 && !this.#mayFill(nowMs)) {
       const deliveries = this.#take();
       this.#calls++;
       this.#loop.run(() => this.#call(deliveries));
     }
+  }
+
+  /** Whether more may come in a moment to fill the next call. */
+  #mayFill(nowMs: number): boolean {
+    if (this.#pendingRecords >= WHOLE_CALL) return false;
+    // The next message of a group is not given out before this one is deleted.
+    const isAwaited = this.#pending.some(({ lanes }) => lanes !== undefined);
+    if (this.#calls === 0 && (isAwaited || this.#running() === 0)) return false;
+    const untilMs = this.#pendingSinceMs + FILL_MS;
+    if (untilMs <= nowMs) return false;
+    this.#loop.alarm.by(untilMs);
+    return true;
   }
 
   /** The first of those that wait whose records fill calls, or all of them. */
@@ -109,7 +131,6 @@ export class Settler {
     }
     if (deleted > 0) emit({ kind: 'deleted', records: deleted });
     for (const delivery of deliveries) this.#judge(delivery, unsettled);
-    this.#send();
     this.#loop.pump();
   }
 

@@ -25,7 +25,7 @@ import { chooseEndpoint, EndpointPool, passOverMs } from './http/endpoint-pool.t
 import { EndpointPools, keyOf } from './http/endpoint-pools.ts';
 import { exchange, type CallDeadlines, type CallRequest, type Exchange } from './http/exchange.ts';
 import { formats, type Format } from './http/format.ts';
-import { callHeaders, checkFixedHeaders } from './http/headers.ts';
+import { callHeaders, checkFixedHeaders, fixedHeaders } from './http/headers.ts';
 import { Occupancy } from './http/occupancy.ts';
 import { tlsContext, type TlsConfig } from './http/tls.ts';
 import { Turns } from './http/turns.ts';
@@ -57,7 +57,6 @@ export function createHttpTarget(config: HttpTargetConfig, deps: HttpTargetDeps)
 }
 
 interface OpenCall extends Linked<OpenCall> {
-  readonly abort: AbortController;
   outcome: Promise<Outcome> | undefined;
 }
 
@@ -68,7 +67,7 @@ export class HttpTarget implements Target {
   readonly #deps: HttpTargetDeps;
   readonly #format: Format;
   readonly #turns: Turns;
-  #headers: Readonly<Record<string, string>>;
+  #headers: readonly string[];
   #tls: DialTls | undefined;
   readonly #pools: EndpointPools;
   readonly #calls = new LinkedList<OpenCall>();
@@ -84,7 +83,7 @@ export class HttpTarget implements Target {
     this.#deadlines = new DeadlineWatch(deps.clock, config.timeoutMs, this.#ended.signal);
     this.#pools = new EndpointPools(deps.random);
     this.timeoutMs = config.timeoutMs + connectBudgetMs;
-    this.#headers = checkFixedHeaders(config.headers);
+    this.#headers = fixedHeaders(checkFixedHeaders(config.headers), deps.version, this.#format);
     this.#tls = this.#tlsFrom(config.tls ?? {});
     this.#turn = Math.floor(deps.random() * 1024);
     const { clock, endpoints, occupancy = new Occupancy() } = deps;
@@ -104,19 +103,16 @@ export class HttpTarget implements Target {
 
   async invoke(invocation: Invocation, signal: AbortSignal): Promise<Outcome> {
     if (this.#isClosed || signal.aborted) return interrupted;
-    const own: OpenCall = { ...unlinked(), abort: new AbortController(), outcome: undefined };
-    const onAbort = (): void => own.abort.abort();
-    signal.addEventListener('abort', onAbort, { once: true });
+    const own: OpenCall = { ...unlinked(), outcome: undefined };
     this.#calls.add(own);
-    own.outcome = this.#invoke(invocation, own.abort.signal);
     try {
+      own.outcome = this.#invoke(invocation, signal);
       return await own.outcome;
     } catch (error) {
       const message = `The call could not be made: ${messageOf(error)}`;
       return { kind: 'unreachable', reason: 'TargetUnreachable', message };
     } finally {
       this.#calls.delete(own);
-      signal.removeEventListener('abort', onAbort);
     }
   }
 
@@ -128,7 +124,7 @@ export class HttpTarget implements Target {
 
   /** New fixed headers, for later calls. Throws as the constructor. */
   updateHeaders(headers: Readonly<Record<string, string>>): void {
-    this.#headers = checkFixedHeaders(headers);
+    this.#headers = fixedHeaders(checkFixedHeaders(headers), this.#deps.version, this.#format);
   }
 
   /** Ends running calls as `unreachable` and every connection; resolves when all sockets are closed. */
@@ -136,10 +132,12 @@ export class HttpTarget implements Target {
     this.#isClosed = true;
     this.#deps.endpoints.close();
     const calls = [...this.#calls];
-    for (const { abort } of calls) abort.abort();
-    await Promise.allSettled(calls.flatMap(({ outcome }) => outcome ?? []));
-    await this.#pools.destroy();
+    // Ends what waits for an endpoint or a connection; the calls end with their connections.
     this.#ended.abort('closed');
+    await this.#pools.destroy();
+    await Promise.allSettled(calls.flatMap(({ outcome }) => outcome ?? []));
+    // Connections that were just being opened.
+    await this.#pools.destroy();
     await this.#deadlines.ended;
   }
 
@@ -148,17 +146,18 @@ export class HttpTarget implements Target {
     return this.#pools.connections;
   }
 
-  async #invoke(invocation: Invocation, signal: AbortSignal): Promise<Outcome> {
+  /** Not `async`, as what follows is: each such step costs a call as much as its clock does. */
+  #invoke(invocation: Invocation, signal: AbortSignal): Promise<Outcome> {
     const { endpoints } = this.#deps;
     const state = endpoints.current();
-    if (state.kind === 'unready') return notReady(state);
+    if (state.kind === 'unready') return Promise.resolve(notReady(state));
     const { needsBody, maxEventBytes = Infinity, oneAtATime } = this.#format;
     const body = Buffer.from(invocation.event);
     if (body.length > maxEventBytes) {
       const text = `The event is ${body.length} bytes long: the target takes at most ${maxEventBytes}`;
-      return failed('PayloadTooLarge', text);
+      return Promise.resolve(failed('PayloadTooLarge', text));
     }
-    const headers = callHeaders(this.#deps, this.#headers, invocation, this.#format);
+    const headers = callHeaders(this.#deps.newTraceId, this.#headers, invocation, this.#format);
     const request: CallRequest = { path: this.#config.path, headers, body, needsBody };
     return oneAtATime
       ? this.#callAlone(request, signal)
@@ -175,7 +174,7 @@ export class HttpTarget implements Target {
     const connectByMs = clock.monotonic() + connectBudgetMs;
     const tried = new Set<EndpointPool>();
     let outcome: Outcome = interrupted;
-    while (tried.size < maxEndpoints && !signal.aborted) {
+    while (tried.size < maxEndpoints && !this.#isOver(signal)) {
       const pool = chooseEndpoint(pools, tried, clock.monotonic(), this.#turn++);
       const budgetMs = connectByMs - clock.monotonic();
       if (pool === undefined || (tried.size > 0 && budgetMs <= 0)) break;
@@ -185,9 +184,18 @@ export class HttpTarget implements Target {
       const attempt = await this.#callOn(pool, request, budgetMs / left, signal);
       if (attempt.kind === 'called') return attempt.outcome;
       outcome = attempt.outcome;
-      if (!signal.aborted) pool.passedOverUntilMs = clock.monotonic() + passOverMs;
+      if (!this.#isOver(signal)) pool.passedOverUntilMs = clock.monotonic() + passOverMs;
     }
-    return signal.aborted ? interrupted : outcome;
+    return this.#isOver(signal) ? interrupted : outcome;
+  }
+
+  #isOver(signal: AbortSignal): boolean {
+    return signal.aborted || this.#isClosed;
+  }
+
+  /** For what waits without a connection. A signal for each call would cost more than the rest of the call. */
+  #orClosed(signal: AbortSignal): AbortSignal {
+    return AbortSignal.any([signal, this.#ended.signal]);
   }
 
   /** Waits for an endpoint that is at no call, and calls that; or the next one as long as nothing was sent. */
@@ -196,16 +204,17 @@ export class HttpTarget implements Target {
     const byMs = clock.monotonic() + this.#config.timeoutMs;
     const tried = new Set<string>();
     let outcome: Outcome = busy;
-    while (tried.size < maxEndpoints && !signal.aborted) {
-      const pool = await this.#turns.begin(tried, byMs, signal);
+    const waiting = this.#orClosed(signal);
+    while (tried.size < maxEndpoints && !waiting.aborted) {
+      const pool = await this.#turns.begin(tried, byMs, waiting);
       if (pool === undefined) break;
       tried.add(keyOf(pool));
       const attempt = await this.#callOn(pool, request, connectBudgetMs / maxEndpoints, signal);
       if (attempt.kind === 'called') return attempt.outcome;
       outcome = attempt.outcome;
-      if (!signal.aborted) pool.passedOverUntilMs = clock.monotonic() + passOverMs;
+      if (!waiting.aborted) pool.passedOverUntilMs = clock.monotonic() + passOverMs;
     }
-    if (signal.aborted) return interrupted;
+    if (waiting.aborted) return interrupted;
     const state = this.#deps.endpoints.current();
     return state.kind === 'unready' ? notReady(state) : outcome;
   }
@@ -245,7 +254,7 @@ export class HttpTarget implements Target {
           return { kind: 'called', outcome: this.#outcomeOf(ended, isFirst) };
         }
         // A kept connection that the peer had closed: not a sign of trouble. Each turn uses one of them up.
-        if (isFirst) return { kind: 'not-called', outcome: unreachable(ended.error) };
+        if (isFirst || this.#isClosed) return { kind: 'not-called', outcome: unreachable(ended.error) };
       }
     } finally {
       if (!isHeardOut) end();
@@ -255,7 +264,7 @@ export class HttpTarget implements Target {
   #dial(pool: EndpointPool, budgetMs: number, signal: AbortSignal): ReturnType<typeof dial> {
     const { clock, resolver } = this.#deps;
     const deps = { clock, resolver, addresses: this.#config.addresses };
-    return dial(deps, pool.endpoint, this.#tls, pool.turn++, budgetMs, signal);
+    return dial(deps, pool.endpoint, this.#tls, pool.turn++, budgetMs, this.#orClosed(signal));
   }
 
   #outcomeOf(ended: Exclude<Exchange, { kind: 'unsent' }>, isFirst: boolean): Outcome {
@@ -263,6 +272,8 @@ export class HttpTarget implements Target {
     const status = head?.statusCode;
     const nowMs = this.#deps.clock.now();
     if (ended.kind === 'answered') return this.#format.outcomeOf(ended.head, ended.body, nowMs);
+    // Its connection was cut by us.
+    if (this.#isClosed) return interrupted;
     // An answer other than 2xx stands by its status, whatever became of a body that might have said more.
     if (head !== undefined && !needsBody(head)) return outcomeOf(head, nothing, nowMs);
     switch (ended.kind) {

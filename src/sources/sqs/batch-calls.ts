@@ -22,7 +22,7 @@ export async function inTens(
   call: (entries: readonly BatchEntry[]) => Promise<BatchResult>,
   classify: (error: unknown) => SluiceError,
 ): Promise<readonly Unsettled<QueueRecord>[]> {
-  if (records.length <= entriesMax && areDistinct(records)) return inOne(records, call, classify);
+  if (records.length <= entriesMax && areDistinct(records)) return await inOne(records, call, classify);
   const byReceipt = Map.groupBy(records, (record) => record.receipt);
   const groups = [...byReceipt.values()];
   const chunks: (readonly QueueRecord[])[][] = [];

@@ -8,7 +8,7 @@
  */
 import { hash } from 'node:crypto';
 import type { QueueRecord } from '../../poller/ports.ts';
-import { filterableSqsRecord } from './filterable.ts';
+import { decodeSqsBody } from './filterable.ts';
 import { toRecord, type QueueOrigin, type SqsMessage, type SqsMessageAttribute } from './record.ts';
 
 /** A body that is not what the service's checksum says. */
@@ -20,11 +20,14 @@ export class DamagedBodyError extends Error {
   }
 }
 
-/** The records of an answer. Throws `SyntaxError` for text that is no answer, `DamagedBodyError` for a damaged body. */
-export function recordsOfAnswer(body: Buffer, queue: QueueOrigin): readonly QueueRecord[] {
+/**
+ * The records of an answer; `filtered` keeps what was decoded of a body until the filter has seen it. Throws
+ * `SyntaxError` for text that is no answer, `DamagedBodyError` for a damaged body.
+ */
+export function recordsOfAnswer(body: Buffer, queue: QueueOrigin, filtered = false): readonly QueueRecord[] {
   if (body.length <= emptyMaxLength && isEmpty(body)) return [];
   const text = body.toString('utf8');
-  return cutRecords(text, text.length === body.length, queue) ?? parseRecords(text, queue);
+  return cutRecords(text, text.length === body.length, queue, filtered) ?? parseRecords(text, queue);
 }
 
 /** An answer without messages, which is what an idle queue gives. */
@@ -55,7 +58,12 @@ interface Cut {
 }
 
 /** The quick way; undefined for anything that it does not know. `isAscii` makes lengths in characters those in bytes. */
-function cutRecords(text: string, isAscii: boolean, queue: QueueOrigin): QueueRecord[] | undefined {
+function cutRecords(
+  text: string,
+  isAscii: boolean,
+  queue: QueueOrigin,
+  filtered: boolean,
+): QueueRecord[] | undefined {
   if (!text.startsWith(beginning)) return undefined;
   const tail = `,"eventSource":"aws:sqs","eventSourceARN":${JSON.stringify(queue.arn)},"awsRegion":${JSON.stringify(queue.region)}}`;
   const cutter = new Cutter(text, beginning.length);
@@ -65,7 +73,7 @@ function cutRecords(text: string, isAscii: boolean, queue: QueueOrigin): QueueRe
     const cut = cutter.message();
     if (cut === undefined) return undefined;
     const body = decode(cut.Body ?? '');
-    const record = body === undefined ? undefined : recordOf(cut, tail, isAscii, queue.fifo);
+    const record = body === undefined ? undefined : recordOf(cut, tail, isAscii, queue, filtered ? body : undefined);
     if (body === undefined || record === undefined) return undefined;
     if (hash('md5', body, 'hex') !== unquoted(cut.MD5OfBody ?? '')) damaged.push(record.id);
     records.push(record);
@@ -175,23 +183,50 @@ class Cutter {
   }
 }
 
-function recordOf(cut: Cut, tail: string, isAscii: boolean, fifo: boolean): QueueRecord | undefined {
+function recordOf(
+  cut: Cut,
+  tail: string,
+  isAscii: boolean,
+  queue: QueueOrigin,
+  decoded: string | undefined,
+): QueueRecord | undefined {
   const { MessageId, ReceiptHandle, MD5OfBody, Attributes = '{}' } = cut;
   if (MessageId === undefined || ReceiptHandle === undefined || MD5OfBody === undefined) return undefined;
   // A fact of the queue that AWS takes out of the event.
   if (Attributes.includes('"SqsManagedSseEnabled":')) return undefined;
   const json = `{"messageId":${MessageId},"receiptHandle":${ReceiptHandle},"body":${cut.Body ?? '""'},"attributes":${Attributes},"messageAttributes":{},"md5OfBody":${MD5OfBody}${tail}`;
+  let body = decoded;
   const traceHeader = attributeOf(Attributes, '"AWSTraceHeader":"');
   return {
     id: unquoted(MessageId),
     receipt: unquoted(ReceiptHandle),
     json,
     bytes: isAscii ? json.length : Buffer.byteLength(json),
-    lane: fifo ? attributeOf(Attributes, '"MessageGroupId":"') : undefined,
+    lane: queue.fifo ? attributeOf(Attributes, '"MessageGroupId":"') : undefined,
     receiveCount: countOf(attributeOf(Attributes, '"ApproximateReceiveCount":"')),
     sentAtMs: Number(attributeOf(Attributes, '"SentTimestamp":"') ?? 0) || 0,
     ...(traceHeader === undefined ? {} : { traceHeader }),
-    filterable: () => filterableSqsRecord(JSON.parse(json)),
+    filterable: () => {
+      const known = body;
+      // It is seen once, and the record may be in hand for long.
+      body = undefined;
+      return filterableOf(cut, known ?? decode(cut.Body ?? '""') ?? '', queue);
+    },
+  };
+}
+
+/** What patterns see of a record, made of its parts: reading its whole text again would cost as much as the body does. */
+function filterableOf(cut: Cut, body: string, queue: QueueOrigin): unknown {
+  return {
+    messageId: unquoted(cut.MessageId ?? ''),
+    receiptHandle: unquoted(cut.ReceiptHandle ?? ''),
+    body: decodeSqsBody(body),
+    attributes: JSON.parse(cut.Attributes ?? '{}') as unknown,
+    messageAttributes: {},
+    md5OfBody: unquoted(cut.MD5OfBody ?? ''),
+    eventSource: 'aws:sqs',
+    eventSourceARN: queue.arn,
+    awsRegion: queue.region,
   };
 }
 

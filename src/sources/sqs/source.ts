@@ -128,6 +128,7 @@ export function sqsSource(
 
 function withinLimits(request: ReceiveRequest): ReceiveRequest {
   return {
+    ...request,
     max: Math.min(10, Math.max(1, Math.floor(request.max))),
     waitSeconds: Math.min(20, Math.max(0, Math.floor(request.waitSeconds))),
     visibilitySeconds:

@@ -54,38 +54,35 @@ function invalid(name: string, text: string): SluiceError {
   return new SluiceError('InvalidSpec', `\`${field}\` ${text}`, never);
 }
 
-export interface HeaderDeps {
-  readonly version: string;
-  /** 32 lower-case hexadecimal digits, random, not all zero. */
-  readonly newTraceId: () => string;
-}
-
 /** What a format adds to the headers of a call. */
 export interface FormatHeaders {
   readonly contentType: string;
   readonly headersOf: (invocation: Invocation) => readonly string[];
 }
 
-/** All headers of one call as undici takes them: name, value, name, value. */
-export function callHeaders(
-  deps: HeaderDeps,
+/** The headers that all calls of a target have: name, value, name, value. `version` is Sluice's. */
+export function fixedHeaders(
   fixed: Readonly<Record<string, string>>,
+  version: string,
+  format: FormatHeaders,
+): readonly string[] {
+  const own = ['content-type', format.contentType, 'accept-encoding', 'identity'];
+  if (fixed['user-agent'] === undefined) own.push('user-agent', `sluice/${version}`);
+  for (const [name, value] of Object.entries(fixed)) own.push(name, value);
+  return own;
+}
+
+/** All headers of one call as undici takes them. `newTraceId` gives 32 lower-case hexadecimal digits. */
+export function callHeaders(
+  newTraceId: () => string,
+  fixed: readonly string[],
   invocation: Invocation,
   format: FormatHeaders,
 ): string[] {
-  const own: string[] = [
-    'content-type',
-    format.contentType,
-    'accept-encoding',
-    'identity',
-    'idempotency-key',
-    invocation.id,
-  ];
-  if (fixed['user-agent'] === undefined) own.push('user-agent', `sluice/${deps.version}`);
-  for (const [name, value] of Object.entries(fixed)) own.push(name, value);
+  const own = [...fixed, 'idempotency-key', invocation.id];
   const xray = traceHeaderOf(invocation);
   if (xray !== undefined) own.push('x-amzn-trace-id', xray);
-  own.push('traceparent', traceparent(deps.newTraceId, xray), ...format.headersOf(invocation));
+  own.push('traceparent', traceparent(newTraceId, xray), ...format.headersOf(invocation));
   return own;
 }
 
@@ -94,7 +91,8 @@ export function callHeaders(
  * for one trace; each record still has its own in the event (`attributes.AWSTraceHeader`).
  */
 export function traceHeaderOf(invocation: Invocation): string | undefined {
-  const header = invocation.records.find(({ traceHeader }) => traceHeader !== undefined)?.traceHeader;
+  let header: string | undefined;
+  for (const record of invocation.records) if ((header = record.traceHeader) !== undefined) break;
   // Producers write it, so it may be anything: a line break in it would be a header of the producer's choice.
   if (header === undefined || !/^[\w=;:. -]{1,512}$/.test(header)) return undefined;
   return traceIdOf(header) === undefined ? undefined : header;

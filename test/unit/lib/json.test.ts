@@ -71,6 +71,11 @@ describe('a number is a double when its digits are the double’s own', () => {
     expect(value(`{"n":${text}}`)).toEqual({ n: exact ? new ExactNumber(text) : Number(text) });
     expect(value(text)).toEqual(exact ? new ExactNumber(text) : Number(text));
     expect(value(`[1,\n\t${text}]`)).toEqual([1, exact ? new ExactNumber(text) : Number(text)]);
+    for (let before = 0; before < 40; before++)
+      expect(value(`["${'a'.repeat(before)}",${text}]`)).toEqual([
+        'a'.repeat(before),
+        exact ? new ExactNumber(text) : Number(text),
+      ]);
   });
 });
 

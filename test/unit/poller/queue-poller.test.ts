@@ -67,6 +67,7 @@ describe('receiving', () => {
     expect(b.openReceives).toBe(0);
     await b.answer(OK);
     await b.answer(OK);
+    await b.pass(20);
     expect(budget.used).toBe(600);
     await b.answer(OK);
     expect(budget.used).toBeLessThanOrEqual(1000);
@@ -184,10 +185,10 @@ describe('filtering', () => {
   const matches = (value: unknown) => value !== 'no';
   const unmatched = (id: string) => aRecord(id, { filterable: () => 'no' });
 
-  test('deletes unmatched messages at once and counts them apart', async () => {
+  test('deletes unmatched messages without waiting for the others, and counts them apart', async () => {
     const b = await bench({ matches });
     b.push(unmatched('x'), aRecord('a'), unmatched('y'));
-    await b.pass(0);
+    await b.pass(20);
     expect(b.deletes).toEqual(['x,y']);
     expect(b.invoked).toEqual(['a']);
     expect(b.of('filtered-out')).toMatchObject([{ records: 2, disposal: 'deleted' }]);
@@ -238,7 +239,7 @@ describe('filtering', () => {
         unmatched: unmatchedWay,
       });
       b.push(aRecord('a'), unmatched('x'), aRecord('b'));
-      await b.pass(0);
+      await b.pass(20);
       expect(b.of('filter-undecided')).toMatchObject([{ records: 2 }]);
       expect(b.invoked).toEqual(['a,b']);
       expect(b.deletes).toEqual(unmatchedWay === 'Delete' ? ['x'] : []);
@@ -291,13 +292,36 @@ describe('settling', () => {
     expect(b.budget.used).toBe(0);
   });
 
-  test('small batches that end together fill delete calls', async () => {
+  test('small batches that end one after another fill delete calls', async () => {
     const b = await bench({ batchSize: 1, maximumConcurrency: 20 });
-    await b.send(...Array.from({ length: 20 }, (_, index) => `m${index}`));
-    for (const call of b.running) call.end(OK);
-    await b.pass(0);
-    expect(b.deletes.length).toBeLessThanOrEqual(3);
-    expect(b.deletes.join(',').split(',')).toHaveLength(20);
+    await b.send(...Array.from({ length: 25 }, (_, index) => `m${index}`));
+    for (let ended = 0; ended < 25; ended++) await b.answer(OK);
+    expect(b.deletes.map((ids) => ids.split(',').length)).toEqual([10, 10, 5]);
+  });
+
+  test('a batch that fills no call waits a moment for calls that run, and no longer', async () => {
+    const b = await bench({ batchSize: 1, maximumConcurrency: 20 });
+    await b.send('a', 'b', 'c');
+    await b.answer(OK);
+    await b.pass(19);
+    expect(b.deletes).toEqual([]);
+    await b.pass(1);
+    expect(b.deletes).toEqual(['a']);
+    await b.answer(OK);
+    await b.answer(OK);
+    expect(b.deletes).toEqual(['a', 'b,c']);
+  });
+
+  test('nothing waits for a call that failed, or that runs for another group of a FIFO queue', async () => {
+    const b = await bench({ batchSize: 1, maximumConcurrency: 20 });
+    await b.send('a', 'b');
+    await b.answer(OK);
+    await b.answer(FAILED);
+    expect(b.deletes).toEqual(['a']);
+    const fifo = await bench({ fifo: true, batchSize: 1, maximumConcurrency: 20 });
+    await fifo.send('A1', 'B1');
+    await fifo.answer(OK);
+    expect(fifo.deletes).toEqual(['A1']);
   });
 });
 

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { SluiceError } from '../../../src/lib/errors.ts';
 import type { Invocation, SourceRecord } from '../../../src/poller/ports.ts';
 import { formats } from '../../../src/targets/http/format.ts';
-import { callHeaders, checkFixedHeaders } from '../../../src/targets/http/headers.ts';
+import { callHeaders, checkFixedHeaders, fixedHeaders } from '../../../src/targets/http/headers.ts';
 
 const ids = (): (() => string) => {
   let next = 0;
@@ -22,12 +22,8 @@ const invocation = (...records: SourceRecord[]): Invocation => ({
   attempt: 1,
 });
 const headersFor = (fixed: Record<string, string>, ...records: SourceRecord[]): Record<string, string> => {
-  const list = callHeaders(
-    { version: '0.1.0', newTraceId: ids() },
-    checkFixedHeaders(fixed),
-    invocation(...records),
-    formats.Lambda,
-  );
+  const every = fixedHeaders(checkFixedHeaders(fixed), '0.1.0', formats.Lambda);
+  const list = callHeaders(ids(), every, invocation(...records), formats.Lambda);
   const found: Record<string, string> = {};
   for (let index = 0; index < list.length; index += 2) {
     expect(found).not.toHaveProperty([list[index] ?? '']);
