@@ -83,10 +83,8 @@ export async function measure({ of, names, runs, where, onResult }: Plan): Promi
     });
     runners.push(runner);
     if (of.kind === 'idle') continue;
-    const { warm, measured } = messagesOf(of, name);
-    // At 500 a second a process would take minutes to have its code compiled, and that would be what is measured.
-    if (of.kind === 'paced') await wave({ ...of, kind: 'drain' }, warm, runner);
-    await wave(of, of.kind === 'paced' ? measured : warm, runner);
+    const { warm } = messagesOf(of, name);
+    await wave(of, warm, runner);
   }
   if (of.kind === 'idle') {
     for (const result of await idle(of, runners)) onResult(result);
