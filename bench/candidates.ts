@@ -4,6 +4,11 @@ import path from 'node:path';
 import { patterns, type CandidateName, type Case } from './cases.ts';
 import { start, type Started } from './processes.ts';
 
+/** Where a Sluice of the bench says what it serves, once it runs. */
+export function runFile({ folder, queues: [queue = ''] }: Pick<Place, 'folder' | 'queues'>): string {
+  return path.join(folder, `${queue}.state`, 'run.json');
+}
+
 export interface Place {
   /** The stub's address. */
   readonly endpoint: string;
@@ -39,7 +44,7 @@ export function startCandidate(
       '-f',
       file,
       '--state-dir',
-      path.join(place.folder, `${queue}.state`),
+      path.dirname(runFile(place)),
       '--aws-client',
       client,
     ];

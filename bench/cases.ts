@@ -13,6 +13,8 @@ export interface Case {
   readonly warm: number;
   readonly measured: number;
   readonly candidates: readonly CandidateName[];
+  /** Whether Sluice is asked, again and again, for the bytes that it holds: asking costs what other cases measure. */
+  readonly asksBuffer?: true;
 }
 
 /** Whoever drains the queue; `unfiltered` is Sluice without the filters of the case. */
@@ -70,6 +72,7 @@ export const cases: readonly Case[] = [
     warm: 200,
     measured: 200,
     candidates: ['sluice', 'bare'],
+    asksBuffer: true,
   },
   {
     ...drain,

@@ -3,8 +3,9 @@
  * turns, so that a busy minute of the machine hits all alike. After each wave it checks that every message was
  * delivered once, whole, and deleted.
  */
+import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { startCandidate, type Place } from './candidates.ts';
+import { runFile, startCandidate, type Place } from './candidates.ts';
 import { messagesOf, type CandidateName, type Case } from './cases.ts';
 import { cpuSeconds, memoryMiB, type Started } from './processes.ts';
 
@@ -17,6 +18,8 @@ export interface Result {
   readonly perSecond: number;
   /** Most resident memory since the start; with idle queues the present one. */
   readonly rssMiB: number;
+  /** The most bytes of messages that it held by its own account, in MiB; 0 where it was not asked. */
+  readonly heldMiB: number;
   /** Calls of SQS for each message. */
   readonly callsPerMessage: number;
   /** From sending to delivery; of interest at a paced rate only. */
@@ -54,6 +57,8 @@ interface Runner {
   readonly started: Started;
   readonly queues: readonly string[];
   readonly ask: (command: string, query?: Query) => Promise<Stats>;
+  /** The bytes that it holds; undefined where that is not asked. */
+  readonly held: (() => Promise<number>) | undefined;
 }
 
 const pacedRate = 500;
@@ -105,7 +110,9 @@ async function begin(name: CandidateName, of: Case, where: Omit<Place, 'queues'>
   const count = of.queues;
   await ask('create', { count });
   const queues = count === 0 ? [queue] : Array.from({ length: count }, (_, index) => `${queue}-${index}`);
-  const runner = { name, queues, ask, started: startCandidate(name, of, { ...where, queues }) };
+  const started = startCandidate(name, of, { ...where, queues });
+  const held = of.asksBuffer && name === 'sluice' ? () => heldBytes({ ...where, queues }) : undefined;
+  const runner = { name, queues, ask, started, held };
   await until(async () => (await ask('stats')).polls >= queues.length, runner.started);
   return runner;
 }
@@ -118,7 +125,7 @@ async function measureWave(of: Case, runner: Runner): Promise<Result> {
   const before = await ask('begin');
   const cpuBefore = cpuSeconds(started.pid);
   const startedAtMs = performance.now();
-  await wave(of, measured, runner);
+  const heldBytesMax = await wave(of, measured, runner);
   const seconds = (performance.now() - startedAtMs) / 1000;
   const cpu = Math.max(0.01, cpuSeconds(started.pid) - cpuBefore);
   const after = await ask('stats', of.kind === 'paced' ? { latencies: 1 } : {});
@@ -132,6 +139,7 @@ async function measureWave(of: Case, runner: Runner): Promise<Result> {
     perCpuSecond: measured / cpu,
     perSecond: measured / seconds,
     rssMiB: memoryMiB(started.pid).most,
+    heldMiB: heldBytesMax / 2 ** 20,
     callsPerMessage: calls / measured,
     p50Ms: at(0.5),
     p99Ms: at(0.99),
@@ -156,6 +164,7 @@ async function idle(of: Case, runners: readonly Runner[]): Promise<readonly Resu
     messages: 0,
     perCpuSecond: 0,
     perSecond: 0,
+    heldMiB: 0,
     callsPerMessage: 0,
     p50Ms: 0,
     p99Ms: 0,
@@ -169,14 +178,26 @@ async function idle(of: Case, runners: readonly Runner[]): Promise<readonly Resu
   }));
 }
 
-/** Sends messages and waits until all of them were delivered and deleted. */
-async function wave(of: Case, count: number, { ask, started }: Runner): Promise<void> {
+/** Sends messages and waits until all of them were delivered and deleted; returns the most bytes held meanwhile. */
+async function wave(of: Case, count: number, { ask, started, held }: Runner): Promise<number> {
+  let most = 0;
   const { sent } = await ask('stats');
   if (of.kind === 'paced') {
     await ask('pace', { rate: pacedRate, count, bytes: of.bytes });
     await sleep((count / pacedRate) * 1000);
   } else await ask('send', { count, bytes: of.bytes });
-  await until(async () => (await ask('stats')).deleted >= sent + count, started);
+  await until(async () => {
+    if (held !== undefined) most = Math.max(most, await held());
+    return (await ask('stats')).deleted >= sent + count;
+  }, started);
+  return most;
+}
+
+/** What a Sluice says that it holds, by its metrics. */
+async function heldBytes(place: Pick<Place, 'folder' | 'queues'>): Promise<number> {
+  const { metrics } = JSON.parse(readFileSync(runFile(place), 'utf8')) as { metrics: string };
+  const text = await (await fetch(metrics)).text();
+  return Number(/^sluice_buffer_bytes(?:\{\})? (\S+)$/m.exec(text)?.[1] ?? Number.NaN);
 }
 
 async function until(check: () => Promise<boolean>, candidate: Started): Promise<void> {

@@ -53,6 +53,11 @@ export class Intake {
     return this.#backlogged;
   }
 
+  /** Whether the last receive brought something. */
+  get draining(): boolean {
+    return this.#draining;
+  }
+
   /** No receive may start before this time. */
   get waitUntilMs(): number {
     return this.#waitUntilMs;

@@ -97,8 +97,13 @@ export class QueuePoller {
       dispatcher: this.#dispatcher,
       settler: this.#settler,
       receiveCalls: this.#receiveCalls,
+      onArrival: (nowMs) => this.#describer.arrived(nowMs),
     });
-    this.#describer = new Describer(loop, (facts) => this.#learnt(facts));
+    this.#describer = new Describer(
+      loop,
+      (facts) => this.#learnt(facts),
+      () => !this.#paused && this.#reader.bringsNothing && this.#hands.isEmpty,
+    );
   }
 
   get state(): PollerState {

@@ -32,6 +32,8 @@ export interface ReaderDeps {
   /** Receives are apart from other calls, since drain lets them end before it aborts them. */
   readonly receiveCalls: Calls;
   readonly settler: Settler;
+  /** Told of each receive that brought records. */
+  readonly onArrival: (nowMs: number) => void;
 }
 
 export class Reader {
@@ -54,6 +56,11 @@ export class Reader {
   /** Receives under way. */
   get receiving(): number {
     return this.#intake.size;
+  }
+
+  /** The queue is read, and the last receive brought nothing. */
+  get bringsNothing(): boolean {
+    return this.#opened && this.#intake.size > 0 && !this.#intake.draining;
   }
 
   /** Gives bytes of our share back. */
@@ -196,6 +203,7 @@ export class Reader {
       dispatcher.idle();
       return;
     }
+    this.#deps.onArrival(nowMs);
     const seen = visibility.received(nowMs, visibilityMs);
     if (closing !== undefined) {
       hands.release(hands.take(records, seen), closing);

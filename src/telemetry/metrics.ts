@@ -126,9 +126,9 @@ export const definitions = {
   },
   sluice_source_backlog_events: {
     kind: 'gauge',
-    help: 'Messages in the queue by state (visible, in_flight, delayed), as SQS approximates them; read once a minute.',
+    help: 'Messages in the queue by state (visible, in_flight, delayed), as SQS approximates them; read once a minute, and every five minutes while the queue is empty.',
     labels: [...mapping, 'state'],
-    cost: '43,200 GetQueueAttributes calls per mapping and month',
+    cost: '8,640 to 43,200 GetQueueAttributes calls per mapping and month',
   },
   sluice_oldest_event_age_seconds: {
     kind: 'gauge',

@@ -79,6 +79,7 @@ export class Bench {
     extend: [],
     describe: [],
   };
+  describes = 0;
   hangReceives = false;
   openReceives = 0;
   readonly #queue: QueueRecord[] = [];
@@ -109,6 +110,7 @@ export class Bench {
           type: 'bench',
           limits: { receiveMax: 10, holdMaxMs: 43_200_000 },
           describe: async () => {
+            this.describes++;
             throwFirst(this.failing.describe);
             return this.facts;
           },

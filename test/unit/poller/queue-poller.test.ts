@@ -136,6 +136,45 @@ describe('receiving', () => {
   });
 });
 
+describe('what the queue says of itself is read again', () => {
+  const started = async (visible: number) => {
+    const b = new Bench();
+    Object.assign(b.facts.backlog, { visible });
+    await b.start();
+    await b.pass(70_000);
+    return b;
+  };
+
+  test('every minute while it says that it holds something', async () => {
+    const b = await started(1);
+    const before = b.describes;
+    await b.pass(300_000);
+    expect(b.describes - before).toBeGreaterThanOrEqual(4);
+  });
+
+  test('every five minutes while it is empty, and at once when something comes', async () => {
+    const b = await started(0);
+    const before = b.describes;
+    await b.pass(200_000);
+    expect(b.describes - before).toBe(0);
+    await b.send('a');
+    expect(b.describes - before).toBe(1);
+    await b.answer(OK);
+    await b.pass(290_000);
+    expect(b.describes - before).toBe(1);
+    await b.pass(60_000);
+    expect(b.describes - before).toBe(2);
+  });
+
+  test('every minute while the mapping is paused, since no long poll tells of messages then', async () => {
+    const b = await started(0);
+    void b.poller.pause();
+    const before = b.describes;
+    await b.pass(300_000);
+    expect(b.describes - before).toBeGreaterThanOrEqual(4);
+  });
+});
+
 describe('batching', () => {
   test('without a window a batch is what one receive brought', async () => {
     const b = await bench();
