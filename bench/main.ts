@@ -3,7 +3,7 @@
  * per CPU-second of the client, user and system, since that depends least on what else the machine does; the wall
  * clock is printed for information. Each wave checks that nothing was lost, doubled, damaged or left in the queue.
  */
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { measure, type Result } from './measure.ts';
@@ -11,18 +11,20 @@ import { runManaged } from './managed.ts';
 import { help, readOptions, type Options } from './options.ts';
 import { start } from './processes.ts';
 import { buildRelease } from './release.ts';
-import { isHeld, machineLine, table, verdicts, verdictTable, type Machine } from './report.ts';
+import { runProfile } from './profile.ts';
+import { condensed, isHeld, machineLine, table, verdicts, verdictTable, type Machine } from './report.ts';
 
 const args = process.argv.slice(2);
 const options = readOptions(args);
 if (args[0] === 'managed') process.exitCode = (await runManaged(args.slice(1))) ? 0 : 1;
+else if (args[0] === 'profile') process.exitCode = (await runProfile(args.slice(1))) ? 0 : 1;
 else if (options === 'help') process.stdout.write(help);
 else if ('wrong' in options) {
   process.stderr.write(`${options.wrong}\nSee npm run bench -- --help\n`);
   process.exitCode = 2;
 } else await run(options);
 
-async function run({ json, runs, cases, candidates, release }: Options): Promise<void> {
+async function run({ json, record, runs, cases, candidates, release }: Options): Promise<void> {
   const folder = mkdtempSync(path.join(os.tmpdir(), 'sluice-bench-'));
   const results: Result[] = [];
   const loadBefore = os.loadavg()[0] ?? 0;
@@ -49,7 +51,9 @@ async function run({ json, runs, cases, candidates, release }: Options): Promise
   };
   const found = verdicts(results);
   if (json) process.stdout.write(`${JSON.stringify({ machine, runs, results, verdicts: found }, null, 1)}\n`);
-  else process.stdout.write(`${machineLine(machine)}\n\n${table(results)}\n${verdictTable(found)}`);
+  else process.stdout.write(`${machineLine(machine)}\n\n${table(results)}\n${verdictTable([found])}`);
+  if (record !== undefined)
+    writeFileSync(record, `${JSON.stringify({ machine, runs, results: condensed(results) }, null, 1)}\n`);
   if (!isHeld(results, found)) process.exitCode = 1;
 
   function tell(result: Result): void {

@@ -4,6 +4,8 @@ import { candidateNames, cases, type CandidateName, type Case } from './cases.ts
 
 export interface Options {
   readonly json: boolean;
+  /** File for the medians, as `docs/performance.md` is made from. */
+  readonly record: string | undefined;
   /** Waves of each candidate in a case. */
   readonly runs: number;
   readonly cases: readonly Case[];
@@ -18,6 +20,7 @@ Usage: npm run bench -- [options]
 
   --quick            the cases that tell most, with two small waves: about half a minute
   --json             the results as JSON on standard output, instead of the tables
+  --record FILE      also write the medians as JSON; docs/performance.md is made from such files
   --case TEXT        only cases whose name holds TEXT; may be repeated
   --candidate NAME   only this candidate; may be repeated
   --runs N           waves of each candidate in a case, 1 to 100; default 5, --quick 2
@@ -36,6 +39,7 @@ Examples
   npm run bench -- --quick
   npm run bench -- --case 'batch 1' --candidate sluice --candidate bare --runs 9
   npm run bench -- --json > run.json
+  npm run bench -- profile            where the time goes; a case may follow, default 'batch 10'
   npm run bench -- managed            what Managed mode costs; numbers of objects may follow, default 500 1000
 `;
 
@@ -51,6 +55,7 @@ export function readOptions(args: readonly string[]): Options | 'help' | { reado
         help: { type: 'boolean', short: 'h', default: false },
         quick: { type: 'boolean', default: false },
         json: { type: 'boolean', default: false },
+        record: { type: 'string' },
         runs: { type: 'string' },
         case: { type: 'string', multiple: true, default: [] },
         candidate: { type: 'string', multiple: true, default: [] },
@@ -86,6 +91,7 @@ export function readOptions(args: readonly string[]): Options | 'help' | { reado
   };
   return {
     json: values.json,
+    record: values.record,
     runs,
     cases: cases.filter(isWanted).map(scaled),
     candidates: candidateNames.filter(

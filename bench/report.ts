@@ -13,6 +13,8 @@ export interface Machine {
   readonly loadAfter: number;
 }
 
+const wrongs = ['lost', 'doubled', 'damaged', 'left'] as const;
+
 type Figure = keyof { [K in keyof Result as Result[K] extends number ? K : never]: true };
 
 /** The median of a figure over the waves of a candidate in a case; undefined if there was none. */
@@ -32,6 +34,20 @@ export function median(
 export function machineLine({ date, cpu, cores, memoryGiB, node, loadBefore, loadAfter }: Machine): string {
   const load = `load average ${loadBefore.toFixed(1)} before, ${loadAfter.toFixed(1)} after`;
   return `${date}, ${cpu}, ${cores} cores, ${memoryGiB} GiB, Node ${node}, ${load}`;
+}
+
+/** One result for each case and candidate: the medians of its waves, and all that went wrong in any. */
+export function condensed(results: readonly Result[]): readonly Result[] {
+  const keys = new Map(results.map((result) => [`${result.case}|${result.candidate}`, result]));
+  return [...keys.values()].map((result) => {
+    const figures = Object.keys(result).filter((key): key is Figure => typeof result[key as Figure] === 'number');
+    const medians = figures.map((figure) => [
+      figure,
+      Number((median(results, result.case, result.candidate, figure) ?? 0).toFixed(3)),
+    ]);
+    const sums = wrongs.map((figure) => [figure, sum(results, result, figure)]);
+    return { ...result, ...Object.fromEntries(medians), ...Object.fromEntries(sums) };
+  });
 }
 
 /** A markdown table, one row for each case and candidate. */
@@ -56,9 +72,7 @@ export function table(results: readonly Result[]): string {
     const text = (isTold: boolean, figure: Figure, digits: number): string =>
       isTold ? value(figure).toLocaleString('en', { maximumFractionDigits: digits }) : '';
     const [isDrain, isPaced] = [result.perSecond > 0 && result.p99Ms === 0, result.p99Ms > 0];
-    const sums = (['lost', 'doubled', 'damaged', 'left'] as const).map((figure) =>
-      sum(results, result, figure),
-    );
+    const sums = wrongs.map((figure) => sum(results, result, figure));
     return [
       result.case,
       result.candidate,
@@ -202,16 +216,15 @@ export function verdicts(results: readonly Result[]): readonly GoalVerdict[] {
   });
 }
 
-/** A markdown table, one row for each target. */
-export function verdictTable(found: readonly GoalVerdict[]): string {
-  const rows = found.map((each) => [
-    each.what,
-    each.target,
-    each.aim,
-    each.found.toLocaleString('en', { maximumFractionDigits: 3 }),
-    each.verdict,
-  ]);
-  return markdown([['target', 'must', 'aim', 'found', 'verdict'], ...rows]);
+/** A markdown table, one row for each target, with what each of some runs found. */
+export function verdictTable(runs: readonly (readonly GoalVerdict[])[]): string {
+  const rows = (runs[0] ?? []).map(({ what, target, aim }) => {
+    const all = runs.flatMap((run) => run.find((each) => each.what === what) ?? []);
+    const found = all.map((each) => each.found.toLocaleString('en', { maximumFractionDigits: 3 }));
+    const verdict = all.find((each) => each.verdict !== 'pass')?.verdict ?? 'pass';
+    return [what, target, aim, ...found, verdict];
+  });
+  return markdown([['target', 'must', 'aim', ...runs.map(() => 'found'), 'verdict'], ...rows]);
 }
 
 /** Whether every target that was measured is met, and no candidate lost or doubled anything. */
@@ -220,6 +233,7 @@ export function isHeld(results: readonly Result[], found: readonly GoalVerdict[]
   return isClean && found.every(({ verdict }) => verdict === 'pass');
 }
 
-function markdown([head = [], ...rows]: readonly (readonly string[])[]): string {
+/** A table of markdown; the first row is its head. */
+export function markdown([head = [], ...rows]: readonly (readonly string[])[]): string {
   return [head, head.map(() => '---'), ...rows].map((cells) => `| ${cells.join(' | ')} |\n`).join('');
 }

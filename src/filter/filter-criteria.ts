@@ -10,7 +10,11 @@ import type { Decision } from './search.ts';
 export interface FilterCriteria {
   readonly patterns: readonly Pattern[];
   /** Whether any pattern matches, or there is none at all. Never throws. */
-  readonly decide: (event: unknown) => Decision;
+  readonly decide: {
+    (event: unknown): Decision;
+    /** The members of an event that decide. */
+    readonly members: ReadonlySet<string>;
+  };
 }
 
 /** A pattern that cannot be used, by its index in the list. */
@@ -37,6 +41,8 @@ export function compileFilterCriteria(texts: readonly string[], dataKey?: string
   }
   if (problems.length > 0) return { ok: false, problems };
   const any = compilePatterns(patterns, dataKey);
-  const decide = (event: unknown): Decision => patterns.length === 0 || any(event);
+  const paths = patterns.flatMap(({ rules }) => rules.flat().map(({ path }) => path));
+  const members = new Set(paths.map((path) => path.split('.', 1)[0] ?? ''));
+  const decide = Object.assign((event: unknown): Decision => patterns.length === 0 || any(event), { members });
   return { ok: true, criteria: { patterns, decide } };
 }

@@ -68,9 +68,11 @@ const riskyLength = 16;
 
 /** Whether `riskyNumber` is worth its time, which is half of that of `JSON.parse`: false for nearly every text. */
 function mayBeRisky(text: string): boolean {
-  // A run of so many digits cannot hide between two places that are looked at.
+  // A run of so many digits cannot hide between two places that are looked at, and reaches half as far on one side.
   for (let at = riskyLength - 1; at < text.length; at += riskyLength) {
     if (!isDigitOrDot(text.charCodeAt(at))) continue;
+    const half = riskyLength / 2;
+    if (!isDigitOrDot(text.charCodeAt(at - half)) && !isDigitOrDot(text.charCodeAt(at + half))) continue;
     let start = at;
     while (start > 0 && isDigitOrDot(text.charCodeAt(start - 1))) start -= 1;
     let end = at + 1;

@@ -47,8 +47,11 @@ export interface ReceiveRequest {
   readonly waitSeconds: number;
   /** Visibility for these messages instead of the queue's own, in whole seconds; undefined keeps the queue's. */
   readonly visibilitySeconds?: number | undefined;
-  /** Each record will be asked for its `filterable`, so that what a source decoded on the way is worth keeping. */
-  readonly filtered?: boolean;
+  /**
+   * Set if each record will be asked for its `filterable`: the members of it that count. What a source decoded on the
+   * way is worth keeping until then, and what does not count may be left undefined.
+   */
+  readonly filteredBy?: ReadonlySet<string> | undefined;
 }
 
 /** A record whose deletion or extension did not succeed. */
@@ -154,7 +157,11 @@ export interface Target {
  * A compiled filter: does a record's `filterable()` value match any pattern? What is undecided, because finding out
  * would take too long, is delivered: that can be repaired, a deletion cannot.
  */
-export type Matches = (value: unknown) => boolean | 'undecided';
+export interface Matches {
+  (value: unknown): boolean | 'undecided';
+  /** The members of the value that decide; without it, all may. */
+  readonly members?: ReadonlySet<string>;
+}
 
 /** Bytes of message data that the whole process may hold; shared by all mappings. */
 export interface ByteBudget {

@@ -163,7 +163,7 @@ export class Reader {
       // The first one does not wait: it shows at once whether the source can be read.
       waitSeconds: this.#opened ? WAIT_SECONDS : 0,
       visibilitySeconds: visibility.receiveVisibilitySeconds(facts),
-      filtered: this.#loop.config.matches !== undefined,
+      filteredBy: this.#loop.config.matches?.members,
     };
     let records: readonly QueueRecord[];
     try {

@@ -21,13 +21,13 @@ export class DamagedBodyError extends Error {
 }
 
 /**
- * The records of an answer; `filtered` keeps what was decoded of a body until the filter has seen it. Throws
+ * The records of an answer; `filteredBy` as in a `ReceiveRequest`. Throws
  * `SyntaxError` for text that is no answer, `DamagedBodyError` for a damaged body.
  */
-export function recordsOfAnswer(body: Buffer, queue: QueueOrigin, filtered = false): readonly QueueRecord[] {
+export function recordsOfAnswer(body: Buffer, queue: QueueOrigin, filteredBy?: ReadonlySet<string>): readonly QueueRecord[] {
   if (body.length <= emptyMaxLength && isEmpty(body)) return [];
   const text = body.toString('utf8');
-  return cutRecords(text, text.length === body.length, queue, filtered) ?? parseRecords(text, queue);
+  return cutRecords(text, text.length === body.length, queue, filteredBy) ?? parseRecords(text, queue);
 }
 
 /** An answer without messages, which is what an idle queue gives. */
@@ -62,7 +62,7 @@ function cutRecords(
   text: string,
   isAscii: boolean,
   queue: QueueOrigin,
-  filtered: boolean,
+  filteredBy: ReadonlySet<string> | undefined,
 ): QueueRecord[] | undefined {
   if (!text.startsWith(beginning)) return undefined;
   const tail = `,"eventSource":"aws:sqs","eventSourceARN":${JSON.stringify(queue.arn)},"awsRegion":${JSON.stringify(queue.region)}}`;
@@ -73,7 +73,7 @@ function cutRecords(
     const cut = cutter.message();
     if (cut === undefined) return undefined;
     const body = decode(cut.Body ?? '');
-    const record = body === undefined ? undefined : recordOf(cut, tail, isAscii, queue, filtered ? body : undefined);
+    const record = body === undefined ? undefined : recordOf(cut, tail, isAscii, queue, filteredBy === undefined ? undefined : { body, members: filteredBy });
     if (body === undefined || record === undefined) return undefined;
     if (hash('md5', body, 'hex') !== unquoted(cut.MD5OfBody ?? '')) damaged.push(record.id);
     records.push(record);
@@ -183,19 +183,26 @@ class Cutter {
   }
 }
 
+/** What the filter needs of a record. */
+interface Filtered {
+  /** Decoded. */
+  readonly body: string;
+  readonly members: ReadonlySet<string>;
+}
+
 function recordOf(
   cut: Cut,
   tail: string,
   isAscii: boolean,
   queue: QueueOrigin,
-  decoded: string | undefined,
+  filtered: Filtered | undefined,
 ): QueueRecord | undefined {
   const { MessageId, ReceiptHandle, MD5OfBody, Attributes = '{}' } = cut;
   if (MessageId === undefined || ReceiptHandle === undefined || MD5OfBody === undefined) return undefined;
   // A fact of the queue that AWS takes out of the event.
   if (Attributes.includes('"SqsManagedSseEnabled":')) return undefined;
   const json = `{"messageId":${MessageId},"receiptHandle":${ReceiptHandle},"body":${cut.Body ?? '""'},"attributes":${Attributes},"messageAttributes":{},"md5OfBody":${MD5OfBody}${tail}`;
-  let body = decoded;
+  let kept = filtered;
   const traceHeader = attributeOf(Attributes, '"AWSTraceHeader":"');
   return {
     id: unquoted(MessageId),
@@ -207,21 +214,27 @@ function recordOf(
     sentAtMs: Number(attributeOf(Attributes, '"SentTimestamp":"') ?? 0) || 0,
     ...(traceHeader === undefined ? {} : { traceHeader }),
     filterable: () => {
-      const known = body;
+      const { body, members } = kept ?? { body: decode(cut.Body ?? '""') ?? '', members: undefined };
       // It is seen once, and the record may be in hand for long.
-      body = undefined;
-      return filterableOf(cut, known ?? decode(cut.Body ?? '""') ?? '', queue);
+      kept = undefined;
+      return filterableOf(cut, body, queue, members);
     },
   };
 }
 
 /** What patterns see of a record, made of its parts: reading its whole text again would cost as much as the body does. */
-function filterableOf(cut: Cut, body: string, queue: QueueOrigin): unknown {
+function filterableOf(
+  cut: Cut,
+  body: string,
+  queue: QueueOrigin,
+  members: ReadonlySet<string> | undefined,
+): unknown {
   return {
     messageId: unquoted(cut.MessageId ?? ''),
     receiptHandle: unquoted(cut.ReceiptHandle ?? ''),
     body: decodeSqsBody(body),
-    attributes: JSON.parse(cut.Attributes ?? '{}') as unknown,
+    attributes:
+      members?.has('attributes') === false ? undefined : (JSON.parse(cut.Attributes ?? '{}') as unknown),
     messageAttributes: {},
     md5OfBody: unquoted(cut.MD5OfBody ?? ''),
     eventSource: 'aws:sqs',

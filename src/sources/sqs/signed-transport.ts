@@ -54,7 +54,7 @@ export function signedTransport(lease: ClientLease<SignedClient>): SqsTransport 
 
     receive: async (queueUrl, queue, request, signal) => {
       const answer = await client.send(receiveCall(queueUrl, request), pollTimeoutMs, signal);
-      return read(answer, () => recordsOfAnswer(answer.body, queue, request.filtered));
+      return read(answer, () => recordsOfAnswer(answer.body, queue, request.filteredBy));
     },
 
     deleteBatch: async (queueUrl, entries, signal) => {

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { anyOf, compilePattern } from '../../../src/filter/compile.ts';
+import { compileFilterCriteria } from '../../../src/filter/filter-criteria.ts';
 import { compileCondition } from '../../../src/filter/condition.ts';
 import { parsePattern } from '../../../src/filter/parse.ts';
 import type { Pattern } from '../../../src/filter/pattern.ts';
@@ -160,6 +161,24 @@ describe('properties', () => {
         });
         fc.pre(!hasLeafAndMembers(rules));
         expect(compilePattern({ rules }).matches(event)).toBe(found);
+      }),
+      { numRuns: 3_000 },
+    );
+  });
+
+  test('several patterns together decide as one after another, by the members that they name alone', () => {
+    const patterns = fc.array(pattern(dottedName, true), { minLength: 1, maxLength: 4 });
+    fc.assert(
+      fc.property(patterns, value(dottedName).object, (sources, event) => {
+        const texts = sources.map((source) => JSON.stringify(source));
+        const result = compileFilterCriteria(texts);
+        if (!result.ok) throw new Error('the patterns must be valid');
+        const { decide } = result.criteria;
+        const found = anyOf(texts, (text) => compilePattern(parsed(text)).decide(event));
+        expect(decide(event)).toBe(found);
+        const isNamed = ([name]: readonly [string, unknown]): boolean =>
+          decide.members.has(name.split('.')[0] ?? '');
+        expect(decide(Object.fromEntries(Object.entries(event).filter(isNamed)))).toBe(found);
       }),
       { numRuns: 3_000 },
     );

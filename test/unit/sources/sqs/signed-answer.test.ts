@@ -37,6 +37,13 @@ function plain(record: QueueRecord): object {
 /** What comes of an answer, and what the SDK would have made of its messages. */
 function bothWays(list: readonly WireMessage[], answer: Buffer): Record<'ours' | 'theirs', object[]> {
   const seen = (record: QueueRecord): object => ({ ...plain(record), filterable: record.filterable() });
+  // For a filter that reads the body alone, asked once and asked again.
+  const filtered = recordsOfAnswer(answer, queue, new Set(['body']));
+  for (const [index, record] of filtered.entries()) {
+    const { body: expected } = viaSdk(list[index] ?? {}).filterable() as { body: unknown };
+    for (const value of [record.filterable(), record.filterable()])
+      expect((value as { body: unknown }).body).toEqual(expected);
+  }
   return {
     ours: recordsOfAnswer(answer, queue).map(seen),
     theirs: list.map((each) => seen(viaSdk(each))),
