@@ -27,6 +27,6 @@ COPY --from=build /build/dist dist
 # By number, so that Kubernetes can see that it is not root. Nothing is written to the image's file system.
 USER 65532:65532
 # A small nursery of objects and few arenas of the C library: less memory under load and at rest (docs/performance.md).
-ENV NODE_ENV=production NODE_OPTIONS=--max-semi-space-size=16 MALLOC_ARENA_MAX=2
+ENV NODE_ENV=production NODE_OPTIONS=--max-semi-space-size=8 MALLOC_ARENA_MAX=2
 ENTRYPOINT ["/nodejs/bin/node", "/app/dist/cli/sluice.mjs"]
 CMD ["--help"]

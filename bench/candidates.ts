@@ -39,15 +39,7 @@ export function startCandidate(
     );
     const client = name === 'sluice-sdk' ? 'sdk' : 'signed';
     // The product's defaults, and where to keep its file.
-    const args = [
-      'run',
-      '-f',
-      file,
-      '--state-dir',
-      path.dirname(runFile(place)),
-      '--aws-client',
-      client,
-    ];
+    const args = ['run', '-f', file, '--state-dir', path.dirname(runFile(place)), '--aws-client', client];
     return start([...flags, place.release, ...args], {
       ...imageEnvironment(),
       ...awsEnvironment(place.endpoint),

@@ -53,7 +53,7 @@ async function run({ json, record, runs, cases, candidates, release }: Options):
   if (json) process.stdout.write(`${JSON.stringify({ machine, runs, results, verdicts: found }, null, 1)}\n`);
   else process.stdout.write(`${machineLine(machine)}\n\n${table(results)}\n${verdictTable([found])}`);
   if (record !== undefined)
-    writeFileSync(record, `${JSON.stringify({ machine, runs, results: condensed(results) }, null, 1)}\n`);
+    writeFileSync(record, `${JSON.stringify({ machine, runs, results: condensed(results) }, null, 2)}\n`);
   if (!isHeld(results, found)) process.exitCode = 1;
 
   function tell(result: Result): void {

@@ -1,6 +1,6 @@
 /**
- * One case: starts its candidates, each with a queue of its own, warms them up, and then gives them waves of messages by
- * turns, so that a busy minute of the machine hits all alike. After each wave it checks that every message was
+ * One case: candidates by turns, so that a busy minute of the machine hits all alike, each with a queue of its own. Each
+ * is warmed up and then given waves of messages. After each wave it checks that every message was
  * delivered once, whole, and deleted.
  */
 import { readFileSync } from 'node:fs';
@@ -77,7 +77,17 @@ export interface Plan {
   readonly onResult: (result: Result) => void;
 }
 
-export async function measure({ of, names, runs, where, onResult }: Plan): Promise<void> {
+export async function measure(plan: Plan): Promise<void> {
+  const { of, names, runs } = plan;
+  // Processes of one program differ by a tenth for as long as they live, so that each wave has one of its own; at a
+  // pace, where warming up takes longest, the latencies of one tell enough.
+  if (of.kind !== 'drain') return together(plan);
+  for (let run = 0; run < runs; run++)
+    for (const name of names) await together({ ...plan, names: [name], runs: 1 });
+}
+
+/** Measures candidates that live beside one another, by turns. */
+async function together({ of, names, runs, where, onResult }: Plan): Promise<void> {
   await using stack = new AsyncDisposableStack();
   const runners: Runner[] = [];
   for (const name of names) {
@@ -87,15 +97,12 @@ export async function measure({ of, names, runs, where, onResult }: Plan): Promi
       await runner.ask('drop');
     });
     runners.push(runner);
-    if (of.kind === 'idle') continue;
-    const { warm } = messagesOf(of, name);
-    await wave(of, warm, runner);
+    if (of.kind !== 'idle') await wave(of, messagesOf(of, name).warm, runner);
   }
-  if (of.kind === 'idle') {
-    for (const result of await idle(of, runners)) onResult(result);
-    return;
-  }
-  for (let run = 0; run < runs; run++) for (const runner of runners) onResult(await measureWave(of, runner));
+  if (of.kind === 'idle') for (const result of await idle(of, runners)) onResult(result);
+  else
+    for (let run = 0; run < runs; run++)
+      for (const runner of runners) onResult(await measureWave(of, runner));
 }
 
 async function begin(name: CandidateName, of: Case, where: Omit<Place, 'queues'>): Promise<Runner> {

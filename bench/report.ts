@@ -40,7 +40,9 @@ export function machineLine({ date, cpu, cores, memoryGiB, node, loadBefore, loa
 export function condensed(results: readonly Result[]): readonly Result[] {
   const keys = new Map(results.map((result) => [`${result.case}|${result.candidate}`, result]));
   return [...keys.values()].map((result) => {
-    const figures = Object.keys(result).filter((key): key is Figure => typeof result[key as Figure] === 'number');
+    const figures = Object.keys(result).filter(
+      (key): key is Figure => typeof result[key as Figure] === 'number',
+    );
     const medians = figures.map((figure) => [
       figure,
       Number((median(results, result.case, result.candidate, figure) ?? 0).toFixed(3)),

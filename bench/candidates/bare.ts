@@ -179,7 +179,9 @@ async function deliver(messages: readonly Message[]): Promise<void> {
     };
   });
   const body = JSON.stringify({ Records });
-  const headers = settings.lambda ? signed({ service: 'lambda', path: targetPath, target: undefined }, body) : [];
+  const headers = settings.lambda
+    ? signed({ service: 'lambda', path: targetPath, target: undefined }, body)
+    : [];
   await post(sink, targetPath, [...headers, 'content-type', 'application/json'], body);
 }
 

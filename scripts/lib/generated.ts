@@ -9,6 +9,7 @@ import { cliPage, configurationPage } from './cli-pages.ts';
 import { conditionsPage } from './conditions-page.ts';
 import { eventsPage } from './events-page.ts';
 import { metricsGolden, metricsPage } from './metrics-page.ts';
+import { performancePage } from './performance-page.ts';
 import { resourcePages } from './resource-pages.ts';
 
 /** A file made from sources; `path` is relative to the checkout. */
@@ -30,5 +31,6 @@ export function generatedFiles(): readonly GeneratedFile[] {
     metricsGolden(),
     cliPage(),
     configurationPage(),
+    performancePage(),
   ];
 }

@@ -43,6 +43,8 @@ export function compileFilterCriteria(texts: readonly string[], dataKey?: string
   const any = compilePatterns(patterns, dataKey);
   const paths = patterns.flatMap(({ rules }) => rules.flat().map(({ path }) => path));
   const members = new Set(paths.map((path) => path.split('.', 1)[0] ?? ''));
-  const decide = Object.assign((event: unknown): Decision => patterns.length === 0 || any(event), { members });
+  const decide = Object.assign((event: unknown): Decision => patterns.length === 0 || any(event), {
+    members,
+  });
   return { ok: true, criteria: { patterns, decide } };
 }

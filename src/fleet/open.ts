@@ -5,7 +5,6 @@
 import { completeArn } from '../api/arn.ts';
 import { effective, type Effective } from '../api/effective.ts';
 import { supported } from '../api/supported.ts';
-import type { AwsClients } from '../aws/clients.ts';
 import { installationIdentity, roleIdentity, type AwsIdentity } from '../aws/credentials.ts';
 import { compileFilterCriteria } from '../filter/filter-criteria.ts';
 import type { Clock } from '../lib/clock.ts';
@@ -125,21 +124,19 @@ async function openMapping(
   const stop = new AbortController();
   const tasks = new TaskGroup(deps.onError);
   tasks.run(async () => {
-    while (!stop.signal.aborted) {
-      await deps.turn(stop.signal);
-      if (stop.signal.aborted) return;
-      const found = await lookForSiblings(
-        deps.clients,
-        current.effective,
-        identity,
-        eventSourceARN,
-        stop.signal,
-      );
+    await deps.turn(stop.signal);
+    if (stop.signal.aborted) return;
+    // Kept in between: a client of the SDK for each look at one of a thousand mappings costs more than their polls.
+    using lease = deps.clients.lambda({ region: current.effective.values.aws.region, identity }, 'control');
+    for (;;) {
+      const found = await findSiblings(lease.client, eventSourceARN, stop.signal);
       if (stop.signal.aborted) return;
       // One call that failed takes back nothing that was found before.
       if (found.kind === 'known' || siblings.kind === 'unknown') siblings = found;
       tell();
       await clock.sleep(siblingsIntervalMs * (0.9 + 0.2 * random()), stop.signal);
+      await deps.turn(stop.signal);
+      if (stop.signal.aborted) return;
     }
   });
   let ending: Promise<void> | undefined;
@@ -179,17 +176,6 @@ async function openMapping(
     },
     quiet: () => poller.quiet(),
   };
-}
-
-async function lookForSiblings(
-  clients: AwsClients,
-  inForce: Effective,
-  identity: AwsIdentity,
-  eventSourceARN: string,
-  signal: AbortSignal,
-): Promise<Siblings> {
-  using lease = clients.lambda({ region: inForce.values.aws.region, identity }, 'control');
-  return findSiblings(lease.client, eventSourceARN, signal);
 }
 
 /** Waits for one's turn among all mappings of the process, or for the signal. */

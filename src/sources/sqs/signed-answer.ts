@@ -24,7 +24,11 @@ export class DamagedBodyError extends Error {
  * The records of an answer; `filteredBy` as in a `ReceiveRequest`. Throws
  * `SyntaxError` for text that is no answer, `DamagedBodyError` for a damaged body.
  */
-export function recordsOfAnswer(body: Buffer, queue: QueueOrigin, filteredBy?: ReadonlySet<string>): readonly QueueRecord[] {
+export function recordsOfAnswer(
+  body: Buffer,
+  queue: QueueOrigin,
+  filteredBy?: ReadonlySet<string>,
+): readonly QueueRecord[] {
   if (body.length <= emptyMaxLength && isEmpty(body)) return [];
   const text = body.toString('utf8');
   return cutRecords(text, text.length === body.length, queue, filteredBy) ?? parseRecords(text, queue);
@@ -73,7 +77,16 @@ function cutRecords(
     const cut = cutter.message();
     if (cut === undefined) return undefined;
     const body = decode(cut.Body ?? '');
-    const record = body === undefined ? undefined : recordOf(cut, tail, isAscii, queue, filteredBy === undefined ? undefined : { body, members: filteredBy });
+    const record =
+      body === undefined
+        ? undefined
+        : recordOf(
+            cut,
+            tail,
+            isAscii,
+            queue,
+            filteredBy === undefined ? undefined : { body, members: filteredBy },
+          );
     if (body === undefined || record === undefined) return undefined;
     if (hash('md5', body, 'hex') !== unquoted(cut.MD5OfBody ?? '')) damaged.push(record.id);
     records.push(record);
