@@ -62,8 +62,10 @@ interface Runner {
 }
 
 const pacedRate = 500;
-const idleSettleMs = 15_000;
-const idleMeasuredMs = 30_000;
+/** Until the start is over, and what it left behind is collected. */
+const idleSettleMs = 35_000;
+/** Two rounds of long polls: they come in bursts, of which all must see as many. */
+const idleMeasuredMs = 40_000;
 /** A wave that takes longer than this is told as it stands. */
 const patienceMs = 120_000;
 let made = 0;
@@ -161,7 +163,6 @@ async function measureWave(of: Case, runner: Runner): Promise<Result> {
 
 /** All at once: they hardly do anything. */
 async function idle(of: Case, runners: readonly Runner[]): Promise<readonly Result[]> {
-  // Until the start is over, with what it left behind.
   await sleep(idleSettleMs);
   const before = runners.map(({ started }) => cpuSeconds(started.pid));
   await sleep(idleMeasuredMs);

@@ -156,7 +156,6 @@ export const goals: readonly Goal[] = [
     value: ratio('batch 10', 'perCpuSecond', 'sqs-consumer'),
   },
   { what: 'batch 1, of the bare loop', min: 0.65, aim: 0.9, value: ratio('batch 1', 'perCpuSecond', 'bare') },
-  { what: 'batch 100, of the bare loop', min: 0.65, value: ratio('batch 100', 'perCpuSecond', 'bare') },
   { what: '32 KiB, of the bare loop', min: 0.9, aim: 1.5, value: ratio('32 KiB', 'perCpuSecond', 'bare') },
   {
     what: 'Lambda Invoke, of the bare loop',

@@ -29,11 +29,10 @@ export class Dispatcher {
   readonly #loop: Loop;
   readonly #hands: Hands;
   readonly #settler: Settler;
-  /**
-   * Calls under way, each with a signal of its own: a lasting one, to which every call would listen in turn, holds on
-   * to listeners that are long over.
-   */
+  /** Calls under way, each with a signal of its own. */
   readonly #open = new LinkedList<OpenCall>();
+  /** Those of calls that are over, for the next ones: a signal costs as much to make as the rest of the bookkeeping. */
+  readonly #spare: OpenCall[] = [];
   readonly #calls = new TargetCalls();
   #running = 0;
   /** What calls take of late, from their start to the verdict; before the first, longer than anything. */
@@ -198,7 +197,7 @@ export class Dispatcher {
     const oldestAgeMs = Math.max(0, clock.now() - oldestMs);
     emit({ kind: 'invoked', batch: id, records: records.length, bytes, attempt, oldestAgeMs });
     this.#calls.began(target);
-    const open: OpenCall = { ...unlinked(), abort: new AbortController() };
+    const open = this.#spare.pop() ?? { ...unlinked(), abort: new AbortController() };
     this.#open.add(open);
     let outcome: Outcome;
     try {
@@ -209,6 +208,7 @@ export class Dispatcher {
       outcome = { kind: 'unreachable', reason: 'TargetUnreachable', message: messageOf(error) };
     }
     this.#open.delete(open);
+    if (!open.abort.signal.aborted) this.#spare.push(open);
     this.#calls.ended(target);
     const tookMs = clock.monotonic() - startedAtMs;
     this.#callMs = this.#callMs === Infinity ? tookMs : this.#callMs + (tookMs - this.#callMs) / 8;

@@ -31,6 +31,9 @@ export interface Room {
 export class Intake {
   readonly #random: Random;
   readonly #receives = new LinkedList<Receive>();
+  /** Of the receives under way. */
+  #expected = 0;
+  #slots = 0;
   #wanted = 1;
   #failures = 0;
   #unmatched = 0;
@@ -70,13 +73,8 @@ export class Intake {
 
   /** How many records the next receive may bring; 0 or less = none. */
   room(room: Room, receiveMax: number): number {
-    let expected = 0;
-    let slots = room.slots;
-    for (const receive of this.#receives) {
-      expected += receive.max;
-      if (!room.merging) slots -= receive.slots;
-    }
-    const records = room.merging ? slots * room.batchSize - room.open - expected : slots * room.batchSize;
+    const slots = room.merging ? room.slots : room.slots - this.#slots;
+    const records = slots * room.batchSize - (room.merging ? room.open + this.#expected : 0);
     return slots <= 0 ? 0 : Math.min(receiveMax, records);
   }
 
@@ -96,11 +94,19 @@ export class Intake {
 
   started(receive: Receive): void {
     this.#receives.add(receive);
+    this.#expected += receive.max;
+    this.#slots += receive.slots;
+  }
+
+  #ended(receive: Receive): void {
+    this.#receives.delete(receive);
+    this.#expected -= receive.max;
+    this.#slots -= receive.slots;
   }
 
   /** The receive was answered. */
   answered(receive: Receive, records: number, largestBytes: number): void {
-    this.#receives.delete(receive);
+    this.#ended(receive);
     this.#failures = 0;
     this.#draining = records > 0;
     this.#backlogged = records >= receive.max;
@@ -122,7 +128,7 @@ export class Intake {
 
   /** The receive failed; returns the delay before the next. */
   failed(receive: Receive | undefined, error: unknown, nowMs: number): number {
-    if (receive !== undefined) this.#receives.delete(receive);
+    if (receive !== undefined) this.#ended(receive);
     this.#wanted = 1;
     this.#draining = false;
     this.#backlogged = false;

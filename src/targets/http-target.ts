@@ -171,12 +171,13 @@ export class HttpTarget implements Target {
     signal: AbortSignal,
   ): Promise<Outcome> {
     const { clock } = this.#deps;
-    const connectByMs = clock.monotonic() + connectBudgetMs;
+    let nowMs = clock.monotonic();
+    const connectByMs = nowMs + connectBudgetMs;
     const tried = new Set<EndpointPool>();
     let outcome: Outcome = interrupted;
     while (tried.size < maxEndpoints && !this.#isOver(signal)) {
-      const pool = chooseEndpoint(pools, tried, clock.monotonic(), this.#turn++);
-      const budgetMs = connectByMs - clock.monotonic();
+      const pool = chooseEndpoint(pools, tried, nowMs, this.#turn++);
+      const budgetMs = connectByMs - nowMs;
       if (pool === undefined || (tried.size > 0 && budgetMs <= 0)) break;
       tried.add(pool);
       // What is left is shared with the endpoints that come after, so that one dead address does not use it all up.
@@ -184,7 +185,8 @@ export class HttpTarget implements Target {
       const attempt = await this.#callOn(pool, request, budgetMs / left, signal);
       if (attempt.kind === 'called') return attempt.outcome;
       outcome = attempt.outcome;
-      if (!this.#isOver(signal)) pool.passedOverUntilMs = clock.monotonic() + passOverMs;
+      nowMs = clock.monotonic();
+      if (!this.#isOver(signal)) pool.passedOverUntilMs = nowMs + passOverMs;
     }
     return this.#isOver(signal) ? interrupted : outcome;
   }

@@ -1,6 +1,7 @@
 /** What users of kubectl see of the resources, asked of a real API server. */
 import { expect, test } from 'vitest';
 import { aMapping } from '../support/builders.ts';
+import { established } from '../support/established.ts';
 import { testNamespace, type TestNamespace } from '../support/kube.ts';
 import { sharedControlPlane } from '../support/shared-control-plane.ts';
 
@@ -71,13 +72,7 @@ test('the resource lives beside another group that has the same kind and plural'
   const made = await cluster.request(crd, { method: 'POST', body: otherCrd(other) });
   expect(made).toMatchObject({ status: 201 });
   try {
-    const wait = await cluster.kubectl([
-      'wait',
-      '--for=condition=Established',
-      '--timeout=30s',
-      `crd/${other}`,
-    ]);
-    expect(wait).toMatchObject({ code: 0 });
+    await established(cluster, [`crd/${other}`]);
     await stored(namespace, 'ours');
     const theirs = {
       apiVersion: 'lambda.services.k8s.aws/v1alpha1',

@@ -1,6 +1,7 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import type { ControlPlaneAccess } from './control-plane.ts';
+import { established } from './established.ts';
 import type { KubeObject } from './kube.ts';
 import { placeOfObject } from './kube-places.ts';
 import { repository } from './markdown.ts';
@@ -27,13 +28,9 @@ export async function applyGitOpsKinds(controlPlane: ControlPlaneAccess): Promis
   const golden = fs.readFileSync(path.join(repository, 'test/golden/gitops-crds.json'), 'utf8');
   const { kinds } = JSON.parse(golden) as { readonly kinds: readonly { readonly crd: object }[] };
   const input = JSON.stringify({ apiVersion: 'v1', kind: 'List', items: kinds.map(({ crd }) => crd) });
-  for (const args of [
-    ['apply', '--server-side', '-f', '-'],
-    ['wait', '--for=condition=Established', '--timeout=30s', '-f', '-'],
-  ]) {
-    const { code, stderr } = await controlPlane.kubectl(args, { input });
-    if (code !== 0) throw new Error(stderr);
-  }
+  const { code, stderr } = await controlPlane.kubectl(['apply', '--server-side', '-f', '-'], { input });
+  if (code !== 0) throw new Error(stderr);
+  await established(controlPlane, ['-f', '-'], { input });
 }
 
 /** Server-side apply with force, as `argocd-controller` unless another manager is named. */

@@ -8,6 +8,7 @@ import {
   type ControlPlaneInfo,
   startControlPlane,
 } from './control-plane.ts';
+import { established } from './established.ts';
 
 declare module 'vitest' {
   interface ProvidedContext {
@@ -40,11 +41,8 @@ export async function setup(project: TestProject): Promise<() => Promise<void>> 
 export async function applyCrds(controlPlane: ControlPlaneAccess | ControlPlane): Promise<void> {
   const folder = path.resolve(import.meta.dirname, '..', '..', 'crds');
   if (!fs.existsSync(folder) || !fs.readdirSync(folder).some((name) => name.endsWith('.yaml'))) return;
-  for (const args of [
-    ['apply', '--server-side', '-f', folder],
-    ['wait', '--for=condition=Established', '--timeout=30s', '-f', folder],
-  ]) {
-    const result = await controlPlane.kubectl(args);
-    if (result.code !== 0) throw new Error(`kubectl ${args.join(' ')}: ${result.stderr}`);
-  }
+  const args = ['apply', '--server-side', '-f', folder];
+  const result = await controlPlane.kubectl(args);
+  if (result.code !== 0) throw new Error(`kubectl ${args.join(' ')}: ${result.stderr}`);
+  await established(controlPlane, ['-f', folder]);
 }

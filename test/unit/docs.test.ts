@@ -128,7 +128,7 @@ describe('the documentation', () => {
       'docs/how-to/uninstall.md: Needs an AWS account',
       'docs/how-to/use-with-argo-cd-and-flux.md: Needs an Argo CD in the namespace argocd',
       'docs/how-to/use-with-argo-cd-and-flux.md: Needs an Argo CD with an application shop',
-      'docs/performance.md: Needs two idle cores and about four minutes',
+      'docs/performance.md: Needs two idle cores and about ten minutes',
       'docs/reference/iam.md: Needs your manifests',
       'docs/tutorials/first-mapping.md: Needs the address of the repository',
     ]);

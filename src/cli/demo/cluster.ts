@@ -24,6 +24,18 @@ const system = 'sluice-demo-system';
 const checkout = fileURLToPath(new URL('../../../', import.meta.url));
 const run = promisify(execFile);
 
+/** Waits until the CRDs are served. kubectl refuses to wait in the moment before a new CRD has any condition. */
+async function established(kubectl: (args: readonly string[]) => Promise<string>): Promise<void> {
+  for (let tries = 1; ; tries++) {
+    try {
+      await kubectl(['wait', '--for=condition=Established', '--timeout=60s', '-f', `${checkout}crds/`]);
+      return;
+    } catch (error) {
+      if (tries >= 10 || !messageOf(error).includes('accessor error')) throw error;
+    }
+  }
+}
+
 export async function startCluster(options: ClusterOptions, signal: AbortSignal): Promise<Runtime> {
   const { stage, say } = options;
   const kubectl = (args: readonly string[], input?: object): Promise<string> =>
@@ -42,7 +54,7 @@ export async function startCluster(options: ClusterOptions, signal: AbortSignal)
   try {
     await say('kubectl apply -f crds/\n');
     await kubectl(['apply', '--server-side', '-f', `${checkout}crds/`]);
-    await kubectl(['wait', '--for=condition=Established', '--timeout=60s', '-f', `${checkout}crds/`]);
+    await established(kubectl);
     await say('Applying a MappingClass, the namespaces and the Services of the consumer\n');
     await kubectl(['apply', '-f', '-'], { apiVersion: 'v1', kind: 'List', items: objects(options) });
     const common = ['--cluster-id', 'demo', '--namespace', system, '--log-level', 'error'];
