@@ -1,6 +1,7 @@
 /**
- * The manifests of `sluice run`: reads files and folders, checks them, and watches them for changes by their content.
- * Content is compared rather than times, since editors, mounts and ConfigMap links move files in ways of their own.
+ * The manifests of `sluice run`: reads files and folders, checks them, and notices changes. What the file system says of
+ * a file only saves reading it; its content decides, since editors, mounts and ConfigMap links move files in ways of
+ * their own.
  */
 import { readFile, readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -13,26 +14,38 @@ import { permitUrl } from '../targets/url-policy.ts';
 import { manifestNames } from './inputs.ts';
 
 const mostProblems = 20;
+const settledAfterMs = 3000;
 
 export interface Manifests {
   readonly mappings: readonly EventSourceMapping[];
   /** Everything that was read, to notice a change. */
   readonly content: string;
+  /** What the file system said of the files before they were read; undefined while that may still hide a change. */
+  stamp?: string | undefined;
   /** What was passed over, for the log. */
   readonly notes: readonly string[];
 }
 
 /**
- * Reads everything anew, and gives `former` itself while the content is the same, since checking costs a thousand times
- * more than reading. Throws `InvalidSpec` with `file:line: path: message` of every problem.
+ * Reads everything anew, unless the file system says that nothing was touched, and gives `former` itself while the
+ * content is the same, since checking costs a thousand times more than reading. Throws `InvalidSpec` with `file:line: path: message` of every problem.
  */
-export async function readManifests(paths: readonly string[], former?: Manifests): Promise<Manifests> {
+export async function readManifests(
+  paths: readonly string[],
+  former?: Manifests,
+  nowMs = Date.now(),
+): Promise<Manifests> {
   const files = (await Promise.all(paths.map(filesOf))).flat();
   if (files.length === 0)
     throw new SluiceError('InvalidSpec', `${paths.join(', ')}: there is no .yaml, .yml or .json file`, never);
+  const stamp = await stampOf(files, nowMs - settledAfterMs);
+  if (stamp !== undefined && stamp === former?.stamp) return former;
   const texts = await Promise.all(files.map(async (file) => ({ file, text: await readFile(file, 'utf8') })));
   const content = texts.map(({ file, text }) => `${file}\n${text}\n`).join('');
-  if (content === former?.content) return former;
+  if (former !== undefined && content === former.content) {
+    former.stamp = stamp;
+    return former;
+  }
   const mappings: EventSourceMapping[] = [];
   const problems: string[] = [];
   const notes: string[] = [];
@@ -56,7 +69,21 @@ export async function readManifests(paths: readonly string[], former?: Manifests
     }
   }
   if (problems.length > 0) throw new SluiceError('InvalidSpec', shortList(problems), never);
-  return { mappings, content, notes };
+  return { mappings, content, notes, stamp };
+}
+
+/**
+ * What tells that a file was touched. Undefined while one was touched of late: another change within the clock's tick
+ * would leave the same times behind.
+ */
+async function stampOf(files: readonly string[], settledBeforeMs: number): Promise<string | undefined> {
+  const stamps = await Promise.all(
+    files.map(async (file) => {
+      const { dev, ino, size, mtimeNs, ctimeNs, ctimeMs } = await stat(file, { bigint: true });
+      return ctimeMs > settledBeforeMs ? undefined : [file, dev, ino, size, mtimeNs, ctimeNs].join(' ');
+    }),
+  );
+  return stamps.includes(undefined) ? undefined : stamps.join('\n');
 }
 
 /** A file of garbage has thousands of problems; the first ones tell. */

@@ -46,7 +46,14 @@ describe('the manifests of `sluice run`', () => {
     const file = folder.write('a.yaml', manifest('a'));
     const before = await readManifests([folder.path]);
     expect((await readManifests([folder.path])).content).toBe(before.content);
+    // Written just now, so that times may hide another change; a minute later they may not.
+    expect(before.stamp).toBeUndefined();
+    const laterMs = Date.now() + 60_000;
+    expect(await readManifests([folder.path], before, laterMs)).toBe(before);
+    expect(before.stamp).toBeDefined();
+    expect(await readManifests([folder.path], before, laterMs)).toBe(before);
     folder.write('a.yaml', `${manifest('a')}# a word\n`);
+    expect((await readManifests([folder.path], before, laterMs)).content).not.toBe(before.content);
     expect((await readManifests([file])).content).not.toBe(before.content);
   });
 
