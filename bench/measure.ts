@@ -52,7 +52,7 @@ interface Stats {
 type Query = Readonly<Record<string, string | number>>;
 
 /** A candidate that runs. */
-interface Runner {
+export interface Runner {
   readonly name: CandidateName;
   readonly started: Started;
   readonly queues: readonly string[];
@@ -107,7 +107,13 @@ async function together({ of, names, runs, where, onResult }: Plan): Promise<voi
       for (const runner of runners) onResult(await measureWave(of, runner));
 }
 
-async function begin(name: CandidateName, of: Case, where: Omit<Place, 'queues'>): Promise<Runner> {
+/** Starts a candidate on a queue of its own; `flags` are more flags of Node. */
+export async function begin(
+  name: CandidateName,
+  of: Case,
+  where: Omit<Place, 'queues'>,
+  flags: readonly string[] = [],
+): Promise<Runner> {
   const queue = `bench${++made}`;
   const ask = async (command: string, query: Query = {}): Promise<Stats> => {
     const search = new URLSearchParams({
@@ -119,7 +125,7 @@ async function begin(name: CandidateName, of: Case, where: Omit<Place, 'queues'>
   const count = of.queues;
   await ask('create', { count });
   const queues = count === 0 ? [queue] : Array.from({ length: count }, (_, index) => `${queue}-${index}`);
-  const started = startCandidate(name, of, { ...where, queues });
+  const started = startCandidate(name, of, { ...where, queues }, flags);
   const held = of.asksBuffer && name === 'sluice' ? () => heldBytes({ ...where, queues }) : undefined;
   const runner = { name, queues, ask, started, held };
   await until(async () => (await ask('stats')).polls >= queues.length, runner.started);
@@ -187,7 +193,7 @@ async function idle(of: Case, runners: readonly Runner[]): Promise<readonly Resu
 }
 
 /** Sends messages and waits until all of them were delivered and deleted; returns the most bytes held meanwhile. */
-async function wave(of: Case, count: number, { ask, started, held }: Runner): Promise<number> {
+export async function wave(of: Case, count: number, { ask, started, held }: Runner): Promise<number> {
   let most = 0;
   const { sent } = await ask('stats');
   if (of.kind === 'paced') {

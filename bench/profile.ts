@@ -7,8 +7,8 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { startCandidate } from './candidates.ts';
 import { cases } from './cases.ts';
+import { begin, wave } from './measure.ts';
 import { start } from './processes.ts';
 import { markdown } from './report.ts';
 
@@ -30,7 +30,7 @@ interface Profile {
 
 /** Areas by the first pattern that fits a frame's place; what fits none is V8's own. */
 const areas: readonly (readonly [area: string, pattern: RegExp])[] = [
-  ['writing to sockets, kernel included', /^writev?\w*String|^writev|^writeBuffer/],
+  ['writing to sockets, kernel included', /^writev|^write\w*String|^writeBuffer/],
   ['hashes: MD5 of bodies, SHA-256 of signatures', /^(oneShotDigest|hash) /],
   ['collecting garbage', /^\(garbage collector\)/],
   ['cutting and decoding answers of SQS', /src\/sources\/sqs\/signed-answer/],
@@ -55,20 +55,14 @@ export async function runProfile([name = 'batch 10']: readonly string[]): Promis
   try {
     await using stub = start([path.join(import.meta.dirname, 'stub.ts')], {}, { keepsInput: true });
     const endpoint = `http://127.0.0.1:${await stub.firstLine}`;
-    const ask = async (command: string, query = ''): Promise<{ deleted: number }> =>
-      (await (await fetch(`${endpoint}/_/${command}?queue=q${query}`)).json()) as { deleted: number };
-    const drain = async (count: number): Promise<void> => {
-      const before = (await ask('send', `&count=${count}&bytes=${of.bytes}`)).deleted;
-      while ((await ask('stats')).deleted < before + count) await sleep(20);
-    };
-    await ask('create', '&count=0');
     const startedAtMs = performance.now();
     const release = path.join(root, 'src', 'cli', 'main.ts');
     const flags = ['--cpu-prof', `--cpu-prof-dir=${folder}`, '--cpu-prof-interval=200'];
-    await using candidate = startCandidate('sluice', of, { endpoint, queues: ['q'], folder, release }, flags);
-    await drain(of.warm);
+    const runner = await begin('sluice', of, { endpoint, folder, release }, flags);
+    await using candidate = runner.started;
+    await wave(of, of.warm, runner);
     const warmMs = performance.now() - startedAtMs;
-    await drain(messages);
+    await wave(of, messages, runner);
     process.kill(candidate.pid, 'SIGTERM');
     while (!candidate.exited()) await sleep(50);
     const [file] = readdirSync(folder).filter((each) => each.endsWith('.cpuprofile'));

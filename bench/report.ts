@@ -68,26 +68,23 @@ export function table(results: readonly Result[]): string {
     'stub µs per message',
     'lost, doubled, damaged, left',
   ];
-  const keys = new Map(results.map((result) => [`${result.case}|${result.candidate}`, result]));
-  const rows = [...keys.values()].map((result) => {
-    const value = (figure: Figure): number => median(results, result.case, result.candidate, figure) ?? 0;
+  const rows = condensed(results).map((result) => {
     const text = (isTold: boolean, figure: Figure, digits: number): string =>
-      isTold ? value(figure).toLocaleString('en', { maximumFractionDigits: digits }) : '';
+      isTold ? result[figure].toLocaleString('en', { maximumFractionDigits: digits }) : '';
     const [isDrain, isPaced] = [result.perSecond > 0 && result.p99Ms === 0, result.p99Ms > 0];
-    const sums = wrongs.map((figure) => sum(results, result, figure));
     return [
       result.case,
       result.candidate,
       text(isDrain, 'perCpuSecond', 0),
       text(isDrain, 'perSecond', 0),
       text(true, 'rssMiB', 0),
-      text(value('heldMiB') > 0, 'heldMiB', 0),
+      text(result.heldMiB > 0, 'heldMiB', 0),
       text(isDrain || isPaced, 'callsPerMessage', 3),
       text(isPaced, 'p50Ms', 2),
       text(isPaced, 'p99Ms', 2),
       text(true, 'cpuPercent', 1),
       text(isDrain || isPaced, 'stubMicrosPerMessage', 1),
-      sums.join(', '),
+      wrongs.map((figure) => result[figure]).join(', '),
     ];
   });
   return markdown([head, ...rows]);

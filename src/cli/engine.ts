@@ -14,7 +14,6 @@ import { Runner, type Standing } from '../fleet/runner.ts';
 import { steadyAfter, steadyAt, steadyFrom, type SteadyHealth } from '../fleet/steady-health.ts';
 import { workKey, type Work } from '../fleet/work.ts';
 import type { Clock } from '../lib/clock.ts';
-import { hexDigits } from './hex-digits.ts';
 import { messageOf } from '../lib/errors.ts';
 import type { Random } from '../lib/random.ts';
 import { createByteBudget } from '../poller/byte-budget.ts';
@@ -25,6 +24,7 @@ import type { Log } from '../telemetry/log.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import { narrateInsight, narratePoller, type Subject } from '../telemetry/narrate-poller.ts';
 import { type Options, type Values } from './config.ts';
+import { hexDigits } from './hex-digits.ts';
 import { choiceType, integerType } from './option-types.ts';
 
 export const engineOptions = {

@@ -28,7 +28,8 @@ export interface Manifests {
 
 /**
  * Reads everything anew, unless the file system says that nothing was touched, and gives `former` itself while the
- * content is the same, since checking costs a thousand times more than reading. Throws `InvalidSpec` with `file:line: path: message` of every problem.
+ * content is the same, since checking costs a thousand times more than reading. Throws `InvalidSpec` with
+ * `file:line: path: message` of every problem.
  */
 export async function readManifests(
   paths: readonly string[],

@@ -237,12 +237,17 @@ function hasLeaf(node: TreeNode, index: number, value: unknown, walk: Walk): boo
   return false;
 }
 
+/** Whether a member's name is dotted, and begins with one of `names`. */
+function reachesPast(names: ReadonlySet<string>, name: string): boolean {
+  const dot = name.indexOf('.');
+  return dot !== -1 && names.has(name.slice(0, dot));
+}
+
 function noteDotted(node: TreeNode, object: object, walk: Walk): void {
   if (walk.undotted || node.branchNames.size === 0 || walk.dotted) return;
   for (const name in object) {
     walk.steps += 1;
-    const dot = name.indexOf('.');
-    if (dot !== -1 && node.branchNames.has(name.slice(0, dot))) {
+    if (reachesPast(node.branchNames, name)) {
       walk.dotted = true;
       return;
     }
@@ -280,8 +285,7 @@ function hasDotted(reach: Reach, value: unknown): boolean {
     return false;
   }
   for (const name in value) {
-    const dot = name.indexOf('.');
-    if (dot !== -1 && reach.branchNames.has(name.slice(0, dot))) return true;
+    if (reachesPast(reach.branchNames, name)) return true;
   }
   for (const [name, below] of reach.steps) {
     if (!Object.hasOwn(value, name)) continue;

@@ -128,7 +128,7 @@ async function openMapping(
     if (stop.signal.aborted) return;
     // Kept in between: a client of the SDK for each look at one of a thousand mappings costs more than their polls.
     using lease = deps.clients.lambda({ region: current.effective.values.aws.region, identity }, 'control');
-    for (;;) {
+    while (!stop.signal.aborted) {
       const found = await findSiblings(lease.client, eventSourceARN, stop.signal);
       if (stop.signal.aborted) return;
       // One call that failed takes back nothing that was found before.
@@ -136,7 +136,6 @@ async function openMapping(
       tell();
       await clock.sleep(siblingsIntervalMs * (0.9 + 0.2 * random()), stop.signal);
       await deps.turn(stop.signal);
-      if (stop.signal.aborted) return;
     }
   });
   let ending: Promise<void> | undefined;

@@ -47,8 +47,7 @@ export class Describer {
   /** Asks again if that is due; returns when it will be. */
   refresh(nowMs: number): number {
     if (this.#nextAtMs > nowMs) return this.#nextAtMs;
-    if (this.#isEmpty && this.#isIdle() && nowMs - this.#askedAtMs < IDLE_EVERY_MS)
-      this.#again(EVERY_MS * (0.9 + 0.2 * this.#loop.random()));
+    if (this.#isEmpty && this.#isIdle() && nowMs - this.#askedAtMs < IDLE_EVERY_MS) this.#again();
     else this.#ask();
     return this.#nextAtMs;
   }
@@ -69,17 +68,18 @@ export class Describer {
   }
 
   async #describe(): Promise<void> {
-    const { source, calls, clock, random } = this.#loop;
+    const { source, calls, clock } = this.#loop;
     const facts = await calls.run(TIMEOUT_MS, (signal) => source.describe(signal));
     if (this.#stopped) return;
     const { visible, inFlight, delayed } = facts.backlog;
     this.#isEmpty = visible + inFlight + delayed === 0;
     this.#askedAtMs = clock.monotonic();
-    this.#again(EVERY_MS * (0.9 + 0.2 * random()));
+    this.#again();
     this.#learnt(facts);
   }
 
-  #again(delayMs: number): void {
+  /** Looks again after about a minute, or after `delayMs`. */
+  #again(delayMs = EVERY_MS * (0.9 + 0.2 * this.#loop.random())): void {
     if (this.#stopped) return;
     this.#nextAtMs = this.#loop.clock.monotonic() + delayMs;
     this.#loop.alarm.by(this.#nextAtMs);

@@ -136,8 +136,6 @@ export class HttpTarget implements Target {
     this.#ended.abort('closed');
     await this.#pools.destroy();
     await Promise.allSettled(calls.flatMap(({ outcome }) => outcome ?? []));
-    // Connections that were just being opened.
-    await this.#pools.destroy();
     await this.#deadlines.ended;
   }
 
@@ -246,6 +244,11 @@ export class HttpTarget implements Target {
         if (connection === undefined) {
           const dialled = await this.#dial(pool, budgetMs, signal);
           if (dialled.kind === 'not-connected') return { kind: 'not-called', outcome: dialled.outcome };
+          if (this.#isOver(signal)) {
+            // It was opened in the moment of the end: nothing may go out on it.
+            dialled.socket.destroy();
+            return { kind: 'not-called', outcome: interrupted };
+          }
           connection = pool.adopt(this.#config.origin, dialled.socket, clock.monotonic());
         }
         const isFirst = !connection.reused;

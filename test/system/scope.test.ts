@@ -6,6 +6,7 @@ import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { stringify } from 'yaml';
 import { auditOf, requestText } from '../support/audit.ts';
+import { aMapping } from '../support/builders.ts';
 import { bodiesOf } from '../support/consumer.ts';
 import { eventually } from '../support/eventually.ts';
 import { startHttpSink, type HttpSink } from '../support/http-sink.ts';
@@ -150,16 +151,8 @@ async function tenantIn(tenant: TestNamespace): Promise<TestQueue> {
   const queue = await createQueue(aws);
   await queue.send([queue.name]);
   await tenant.serve('sink', sink.port);
-  await tenant.apply({
-    apiVersion: 'sluice.dev/v1alpha1',
-    kind: 'EventSourceMapping',
-    metadata: { name: 'orders' },
-    spec: {
-      mode: 'Poller',
-      eventSourceARN: queue.arn,
-      poller: { target: { http: { service: { name: 'sink', port: 80 } } } },
-    },
-  });
+  const poller = { target: { http: { service: { name: 'sink', port: 80 } } } };
+  await tenant.apply(aMapping({ eventSourceARN: queue.arn, poller }, { namespace: tenant.name }));
   return queue;
 }
 

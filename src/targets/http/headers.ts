@@ -91,8 +91,7 @@ export function callHeaders(
  * for one trace; each record still has its own in the event (`attributes.AWSTraceHeader`).
  */
 export function traceHeaderOf(invocation: Invocation): string | undefined {
-  let header: string | undefined;
-  for (const record of invocation.records) if ((header = record.traceHeader) !== undefined) break;
+  const header = invocation.records.find(({ traceHeader }) => traceHeader !== undefined)?.traceHeader;
   // Producers write it, so it may be anything: a line break in it would be a header of the producer's choice.
   if (header === undefined || !/^[\w=;:. -]{1,512}$/.test(header)) return undefined;
   return traceIdOf(header) === undefined ? undefined : header;
