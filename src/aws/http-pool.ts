@@ -11,6 +11,7 @@
  * included; not more than `maxAnswerBytes` are held. It repeats nothing and judges no status.
  */
 import { buildConnector, Client, type Dispatcher } from 'undici';
+import { AbortHook } from '../lib/abort-hook.ts';
 import type { Clock } from '../lib/clock.ts';
 import { DeadlineWatch, type Watched } from '../lib/deadline-watch.ts';
 import { DeadlineError } from './deadline.ts';
@@ -196,7 +197,7 @@ class Call implements Dispatcher.DispatchHandler, Watched<Call> {
     this.#owner = owner;
     this.#watch = watch;
     this.#signal = signal;
-    signal.addEventListener('abort', this.#onAbort, { once: true });
+    AbortHook.of(signal).add(this.#onAbort);
     watch.add(this);
   }
 
@@ -257,7 +258,7 @@ class Call implements Dispatcher.DispatchHandler, Watched<Call> {
     this.#chunks = [];
     this.#headers = {};
     this.#watch.delete(this);
-    this.#signal.removeEventListener('abort', this.#onAbort);
+    AbortHook.of(this.#signal).delete(this.#onAbort);
     owner.release(this, isWhole);
     return owner;
   }

@@ -15,7 +15,15 @@ import type { AwsCredentials, CredentialsProvider } from './credentials.ts';
 import { factsOf } from './error-facts.ts';
 import { HttpPool, type HttpAnswer } from './http-pool.ts';
 import { proxyFor, type ProxySettings } from './proxy.ts';
-import { bodyHash, signingTime, Sigv4Signer, type SigningScope } from './sigv4.ts';
+import {
+  bodyHash,
+  signable,
+  signingTime,
+  Sigv4Signer,
+  type Header,
+  type Signable,
+  type SigningScope,
+} from './sigv4.ts';
 import type { ServiceAddress } from './sigv4-endpoint.ts';
 import { headerOf, serviceError } from './sigv4-error.ts';
 
@@ -36,19 +44,30 @@ export interface SignedClientOptions {
   readonly proxy?: ProxySettings | undefined;
 }
 
-/** A request that can be sent any number of times. Made by `prepare`; keeps the headers of its last signature. */
-export interface PreparedCall {
+/** Where calls of one kind go and what is signed of them beside their bodies. Made by `kind`. */
+export interface CallKind {
   /** Behind the service's own path; empty for a JSON 1.0 service. */
   readonly path: string;
-  /** Headers of its own that are signed, and those that are not: name, value, name, value. */
   readonly headers: readonly Header[];
+  /** What was made of it for its last signature: it changes with the session token alone. */
+  form: Form | undefined;
+}
+
+/** A request that can be sent any number of times. Made by `prepare`; keeps the headers of its last signature. */
+export interface PreparedCall {
+  readonly kind: CallKind;
+  /** Headers that are not signed: name, value, name, value. */
   readonly unsigned: readonly string[];
   readonly body: Buffer;
   readonly hash: string;
   signed: Signed | undefined;
 }
 
-type Header = readonly [name: string, value: string];
+interface Form {
+  readonly path: string;
+  readonly sessionToken: string | undefined;
+  readonly signable: Signable;
+}
 
 interface Signed {
   readonly second: number;
@@ -69,6 +88,8 @@ const contentType = 'application/x-amz-json-1.0';
 export class SignedClient {
   readonly #options: SignedClientOptions;
   readonly #signer: Sigv4Signer;
+  /** The kinds of calls of a JSON 1.0 service, by operation: a handful. */
+  readonly #operations = new Map<string, CallKind>();
   #place: Place | undefined;
   #finding: Promise<Place> | undefined;
   #destroyed = false;
@@ -84,26 +105,27 @@ export class SignedClient {
 
   /** A call of `operation` of a JSON 1.0 service. */
   prepare(operation: string, json: string): PreparedCall {
-    return this.prepareAt(
-      '',
-      [
+    let kind = this.#operations.get(operation);
+    if (kind === undefined) {
+      kind = this.kind('', [
         ['content-type', contentType],
         ['x-amz-target', `${this.#options.targetPrefix}.${operation}`],
         // Asks for the codes that services had before they spoke JSON, beside the new ones.
         ['x-amzn-query-mode', 'true'],
-      ],
-      Buffer.from(json),
-    );
+      ]);
+      this.#operations.set(operation, kind);
+    }
+    return this.prepareAt(kind, Buffer.from(json));
   }
 
-  /** A POST of `body` to a path of the service. Names of headers are in lower case. */
-  prepareAt(
-    path: string,
-    headers: readonly Header[],
-    body: Buffer,
-    unsigned: readonly string[] = [],
-  ): PreparedCall {
-    return { path, headers, unsigned, body, hash: bodyHash(body), signed: undefined };
+  /** POSTs to a path of the service; to be kept for all of them. Names of headers are in lower case. */
+  kind(path: string, headers: readonly Header[]): CallKind {
+    return { path, headers, form: undefined };
+  }
+
+  /** A call of that kind with `body`. */
+  prepareAt(kind: CallKind, body: Buffer, unsigned: readonly string[] = []): PreparedCall {
+    return { kind, unsigned, body, hash: bodyHash(body), signed: undefined };
   }
 
   /** Makes the call and resolves with an answer of success; rejects with the service's error or the network's. */
@@ -129,14 +151,13 @@ export class SignedClient {
     const identity = await credentials();
     const nowMs = clock.now() + this.#offsetMs;
     const second = Math.floor(nowMs / 1000);
+    const { path, signable: form } = formOf(place, call.kind, identity.sessionToken);
     if (call.signed?.second !== second || call.signed.credentials !== identity) {
-      call.signed = { second, credentials: identity, headers: this.#sign(place, call, identity, second) };
+      const headers = this.#signer.sign(identity, this.#timeOf(second), form, call.hash);
+      headers.push('user-agent', this.#options.userAgent, ...call.unsigned);
+      call.signed = { second, credentials: identity, headers };
     }
-    return await place.pool.post(
-      { path: pathOf(place, call), headers: call.signed.headers, body: call.body },
-      timeoutMs,
-      signal,
-    );
+    return await place.pool.post({ path, headers: call.signed.headers, body: call.body }, timeoutMs, signal);
   }
 
   async #find(): Promise<Place> {
@@ -153,20 +174,9 @@ export class SignedClient {
     }
   }
 
-  #sign(place: Place, call: PreparedCall, credentials: AwsCredentials, second: number): string[] {
+  #timeOf(second: number): string {
     if (this.#time.second !== second) this.#time = { second, text: signingTime(second * 1000) };
-    const time = this.#time.text;
-    const { sessionToken } = credentials;
-    const headers: Header[] = [['host', place.host], ['x-amz-date', time], ...call.headers];
-    if (sessionToken !== undefined) headers.push(['x-amz-security-token', sessionToken]);
-    // In the order of their names, as they are signed.
-    headers.sort(([a], [b]) => (a < b ? -1 : 1));
-    const request = { method: 'POST', path: pathOf(place, call), headers, bodyHash: call.hash };
-    const authorization = this.#signer.authorization(credentials, time, request);
-    const flat: string[] = [];
-    for (const [name, value] of headers) flat.push(name, value);
-    flat.push('authorization', authorization, 'user-agent', this.#options.userAgent, ...call.unsigned);
-    return flat;
+    return this.#time.text;
   }
 
   /** Whether a call was refused for its time, and the service's own clock is now known. */
@@ -186,7 +196,16 @@ function isSuccess({ status }: HttpAnswer): boolean {
   return status >= 200 && status < 300;
 }
 
-function pathOf(place: Place, call: PreparedCall): string {
-  if (call.path === '') return place.path;
-  return place.path === '/' ? call.path : `${place.path.replace(/\/$/, '')}${call.path}`;
+function formOf(place: Place, kind: CallKind, sessionToken: string | undefined): Form {
+  if (kind.form !== undefined && kind.form.sessionToken === sessionToken) return kind.form;
+  const path = pathOf(place, kind);
+  const headers: Header[] = [['host', place.host], ...kind.headers];
+  if (sessionToken !== undefined) headers.push(['x-amz-security-token', sessionToken]);
+  kind.form = { path, sessionToken, signable: signable('POST', path, headers) };
+  return kind.form;
+}
+
+function pathOf(place: Place, kind: CallKind): string {
+  if (kind.path === '') return place.path;
+  return place.path === '/' ? kind.path : `${place.path.replace(/\/$/, '')}${kind.path}`;
 }

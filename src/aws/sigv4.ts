@@ -15,15 +15,34 @@ export interface SigningScope {
   readonly service: string;
 }
 
-/** What is signed. */
+export type Header = readonly [name: string, value: string];
+
+/** What is signed, but for the body: everything that requests of one kind have in common. Made by `signable`. */
 export interface Signable {
-  readonly method: string;
-  /** As it goes over the wire. */
-  readonly path: string;
-  /** Names in lower case, in the order of their code units, values without outer blanks. */
-  readonly headers: readonly (readonly [name: string, value: string])[];
-  /** SHA-256 of the body in hexadecimal digits. */
-  readonly bodyHash: string;
+  /** Names and values in the order in which they are signed; that of `x-amz-date` is replaced for each request. */
+  readonly headers: readonly Header[];
+  readonly names: string;
+  /** The canonical form up to the time, and from behind it to the hash of the body. */
+  readonly before: string;
+  readonly behind: string;
+}
+
+const dateHeader = 'x-amz-date';
+
+/** `path` is as it goes over the wire; names of `headers` are in lower case, values without outer blanks. */
+export function signable(method: string, path: string, headers: readonly Header[]): Signable {
+  const dated: Header = [dateHeader, ''];
+  const sorted = [...headers, dated].toSorted(([a], [b]) => (a < b ? -1 : 1));
+  const names = sorted.map(([name]) => name).join(';');
+  const at = sorted.indexOf(dated);
+  const lines = (part: readonly Header[]): string =>
+    part.map(([name, value]) => `${name}:${value.replaceAll(/\s+/g, ' ')}\n`).join('');
+  return {
+    headers: sorted,
+    names,
+    before: `${method}\n${canonicalPath(path)}\n\n${lines(sorted.slice(0, at))}${dateHeader}:`,
+    behind: `\n${lines(sorted.slice(at + 1))}\n${names}\n`,
+  };
 }
 
 /** Signs for one scope. */
@@ -35,15 +54,24 @@ export class Sigv4Signer {
     this.#scope = scope;
   }
 
-  /** The `authorization` header. `time` is the request's `x-amz-date`. */
-  authorization(credentials: AwsCredentials, time: string, request: Signable): string {
+  /**
+   * The headers of a request, name, value, name, value, `authorization` the last. `time` is its `x-amz-date`,
+   * `hashed` the SHA-256 of its body in hexadecimal digits.
+   */
+  sign(credentials: AwsCredentials, time: string, request: Signable, hashed: string): string[] {
     const day = time.slice(0, 8);
     const scope = `${day}/${this.#scope.region}/${this.#scope.service}/aws4_request`;
-    const names = request.headers.map(([name]) => name).join(';');
-    const canonical = hash('sha256', canonicalRequest(request, names), 'hex');
+    const { names, before, behind } = request;
+    const canonical = hash('sha256', before + time + behind + hashed, 'hex');
     const text = `AWS4-HMAC-SHA256\n${time}\n${scope}\n${canonical}`;
     const signature = this.#keyOf(credentials.secretAccessKey, day).hex(text);
-    return `AWS4-HMAC-SHA256 Credential=${credentials.accessKeyId}/${scope}, SignedHeaders=${names}, Signature=${signature}`;
+    const headers: string[] = [];
+    for (const [name, value] of request.headers) headers.push(name, name === dateHeader ? time : value);
+    headers.push(
+      'authorization',
+      `AWS4-HMAC-SHA256 Credential=${credentials.accessKeyId}/${scope}, SignedHeaders=${names}, Signature=${signature}`,
+    );
+    return headers;
   }
 
   #keyOf(secret: string, day: string): HmacSha256 {
@@ -67,12 +95,6 @@ export function signingTime(nowMs: number): string {
 /** SHA-256 of a body, in hexadecimal digits. */
 export function bodyHash(body: string | Uint8Array): string {
   return hash('sha256', body, 'hex');
-}
-
-function canonicalRequest({ method, path, headers, bodyHash: hashed }: Signable, names: string): string {
-  let lines = '';
-  for (const [name, value] of headers) lines += `${name}:${value.replaceAll(/\s+/g, ' ')}\n`;
-  return `${method}\n${canonicalPath(path)}\n\n${lines}\n${names}\n${hashed}`;
 }
 
 /** Every service but S3: dot segments and doubled slashes resolved, then each segment encoded once more. */

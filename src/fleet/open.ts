@@ -7,17 +7,17 @@ import { effective, type Effective } from '../api/effective.ts';
 import { supported } from '../api/supported.ts';
 import { installationIdentity, roleIdentity, type AwsIdentity } from '../aws/credentials.ts';
 import { compileFilterCriteria } from '../filter/filter-criteria.ts';
-import type { Clock } from '../lib/clock.ts';
 import { SluiceError, never } from '../lib/errors.ts';
 import { TaskGroup } from '../lib/lifecycle.ts';
 import type { Emit } from '../poller/events.ts';
 import type { ByteBudget, Matches, QueueFacts } from '../poller/ports.ts';
 import { QueuePoller, type QueuePollerSettings } from '../poller/queue-poller.ts';
 import { sources, sourceTypeOf, type Encoding } from '../sources/index.ts';
-import { findSiblings, type Siblings } from '../sources/sqs/siblings.ts';
+import type { Siblings } from '../sources/sqs/siblings.ts';
 import { Occupancy } from '../targets/http/occupancy.ts';
 import { openTarget, targetKey, type OpenTarget, type TargetDeps } from './open-target.ts';
 import type { Opened, Opener } from './runner.ts';
+import { SiblingWatch } from './sibling-watch.ts';
 import { warningsOf, type Warning } from './warnings.ts';
 import type { Work } from './work.ts';
 
@@ -43,18 +43,13 @@ export interface OpenerDeps extends TargetDeps {
   readonly onError: (error: unknown) => void;
 }
 
-/** How often the queue's other readers are looked for. */
-const siblingsIntervalMs = 10 * 60_000;
-/** Between two such calls of this process: all processes of an account and Region share 15 calls a second. */
-const siblingsPaceMs = 1000;
-
 export function createOpener(deps: OpenerDeps): Opener {
-  const turn = pacer(deps.clock, siblingsPaceMs);
+  const siblings = new SiblingWatch(deps);
   const occupancy = new Occupancy();
   return {
     sourceID: sourceArn,
     sourceKey: (work) => sourceKey(sourceArn(work), encodingOf(work), identityOf(deps, work)),
-    open: (work, emit, signal) => openMapping({ occupancy, ...deps, turn }, work, emit, signal),
+    open: (work, emit, signal) => openMapping({ occupancy, ...deps, siblings }, work, emit, signal),
   };
 }
 
@@ -65,7 +60,7 @@ interface Current extends Plan {
 }
 
 async function openMapping(
-  deps: OpenerDeps & { readonly turn: Turn },
+  deps: OpenerDeps & { readonly siblings: SiblingWatch },
   work: Work,
   emit: Emit,
   signal: AbortSignal,
@@ -121,30 +116,20 @@ async function openMapping(
     { source, target: current.target, matches: current.matches, clock, random, budget, emit, newId, onFacts },
     current.settings,
   );
-  const stop = new AbortController();
   const tasks = new TaskGroup(deps.onError);
-  tasks.run(async () => {
-    await deps.turn(stop.signal);
-    if (stop.signal.aborted) return;
-    // Kept in between: a client of the SDK for each look at one of a thousand mappings costs more than their polls.
-    using lease = deps.clients.lambda({ region: current.effective.values.aws.region, identity }, 'control');
-    while (!stop.signal.aborted) {
-      const found = await findSiblings(lease.client, eventSourceARN, stop.signal);
-      if (stop.signal.aborted) return;
-      // One call that failed takes back nothing that was found before.
-      if (found.kind === 'known' || siblings.kind === 'unknown') siblings = found;
-      tell();
-      await clock.sleep(siblingsIntervalMs * (0.9 + 0.2 * random()), stop.signal);
-      await deps.turn(stop.signal);
-    }
+  const place = { region: current.effective.values.aws.region, identity };
+  const unfollow = deps.siblings.follow(place, eventSourceARN, (found) => {
+    // One call that failed takes back nothing that was found before.
+    if (found.kind === 'known' || siblings.kind === 'unknown') siblings = found;
+    tell();
   });
   let ending: Promise<void> | undefined;
   const end = async (drained: Promise<void>): Promise<void> => {
-    stop.abort();
+    const unfollowed = unfollow();
     try {
       await drained;
     } finally {
-      await Promise.all([current.target.close(), source.close(), tasks.drained()]);
+      await Promise.all([current.target.close(), source.close(), tasks.drained(), unfollowed]);
     }
   };
   return {
@@ -174,19 +159,6 @@ async function openMapping(
       return ending;
     },
     quiet: () => poller.quiet(),
-  };
-}
-
-/** Waits for one's turn among all mappings of the process, or for the signal. */
-type Turn = (signal: AbortSignal) => Promise<void>;
-
-function pacer(clock: Clock, paceMs: number): Turn {
-  let nextMs = 0;
-  return async (signal) => {
-    const nowMs = clock.monotonic();
-    const atMs = Math.max(nowMs, nextMs);
-    nextMs = atMs + paceMs;
-    if (atMs > nowMs) await clock.sleep(atMs - nowMs, signal);
   };
 }
 

@@ -12,6 +12,18 @@ export interface Clock {
    * loop looks at its signal anyway, so a wait that ends early needs no second way out.
    */
   sleep(ms: number, signal?: AbortSignal): Promise<void>;
+  /**
+   * Calls `action` after `ms` milliseconds; the returned function cancels that. For deadlines that are moved all the
+   * time, since it makes neither a promise nor a signal. `action` must not throw.
+   */
+  after(ms: number, action: () => void): () => void;
+}
+
+/** `setTimeout` takes at most 2^31-1 ms and would fire at once above it. */
+const longestMs = 2_147_483_647;
+
+function within(ms: number): number {
+  return Math.min(Math.max(0, ms), longestMs);
 }
 
 /** The machine's own clock. */
@@ -29,8 +41,11 @@ export const systemClock: Clock = {
         signal?.removeEventListener('abort', done);
         resolve();
       };
-      // setTimeout takes at most 2^31-1 ms and would fire at once above it.
-      const timer = setTimeout(done, Math.min(Math.max(0, ms), 2_147_483_647));
+      const timer = setTimeout(done, within(ms));
       signal?.addEventListener('abort', done, { once: true });
     }),
+  after: (ms, action) => {
+    const timer = setTimeout(action, within(ms));
+    return () => clearTimeout(timer);
+  },
 };

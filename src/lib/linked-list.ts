@@ -58,7 +58,13 @@ export class LinkedList<T extends Linked<T>> implements Iterable<T> {
   }
 
   /** Those that are in it now and still are when their turn comes. */
-  *[Symbol.iterator](): Iterator<T> {
+  [Symbol.iterator](): Iterator<T> {
+    // Most lists are empty or nearly so when they are looked through, and a generator is not free.
+    if (this.#first === this.#last) return (this.#first === undefined ? [] : [this.#first]).values();
+    return this.#walk();
+  }
+
+  *#walk(): Iterator<T> {
     const all: T[] = [];
     for (let item = this.#first; item !== undefined; item = item.behind) all.push(item);
     for (const item of all) if (item.list === this) yield item;

@@ -5,14 +5,11 @@
  */
 import type { Clock } from '../lib/clock.ts';
 
-/** A reason of our own: making the default one, an exception with a stack, would cost more than the sleep. */
-const REPLACED = 'replaced by an earlier alarm';
-
 export class Alarm {
   readonly #clock: Clock;
   readonly #ring: () => void;
   #atMs = Infinity;
-  #sleep: AbortController | undefined;
+  #cancel: (() => void) | undefined;
   #stopped = false;
 
   /** `ring` must not throw. Times are those of `clock.monotonic()`. */
@@ -24,23 +21,22 @@ export class Alarm {
   by(atMs: number): void {
     if (this.#stopped || atMs >= this.#atMs) return;
     this.#atMs = atMs;
-    this.#sleep?.abort(REPLACED);
-    const sleep = new AbortController();
-    this.#sleep = sleep;
+    this.#cancel?.();
     // Whole milliseconds, so that rounding can never make it ring before the time, again and again.
     const ms = Math.max(1, Math.ceil(atMs - this.#clock.monotonic()));
-    void this.#clock.sleep(ms, sleep.signal).then(() => {
-      if (this.#sleep !== sleep || sleep.signal.aborted) return;
-      this.#sleep = undefined;
-      this.#atMs = Infinity;
-      this.#ring();
-    });
+    this.#cancel = this.#clock.after(ms, this.#onTime);
   }
+
+  readonly #onTime = (): void => {
+    this.#cancel = undefined;
+    this.#atMs = Infinity;
+    this.#ring();
+  };
 
   /** No ring comes after this. */
   stop(): void {
     this.#stopped = true;
-    this.#sleep?.abort(REPLACED);
-    this.#sleep = undefined;
+    this.#cancel?.();
+    this.#cancel = undefined;
   }
 }

@@ -8,7 +8,7 @@ import { LinkedList, unlinked, type Linked } from '../lib/linked-list.ts';
 import type { Alarm } from './alarm.ts';
 
 interface Call extends Linked<Call> {
-  readonly deadlineMs: number;
+  deadlineMs: number;
   readonly abort: AbortController;
   expired: boolean;
 }
@@ -17,6 +17,8 @@ export class Calls {
   readonly #clock: Clock;
   readonly #alarm: Alarm;
   readonly #open = new LinkedList<Call>();
+  /** Of calls that are over, for the next ones, with signals that never aborted. */
+  readonly #spare: Call[] = [];
 
   constructor(clock: Clock, alarm: Alarm) {
     this.#clock = clock;
@@ -30,7 +32,13 @@ export class Calls {
   /** Makes one call that must end within `timeoutMs`. */
   async run<T>(timeoutMs: number, call: (signal: AbortSignal) => Promise<T>): Promise<T> {
     const deadlineMs = this.#clock.monotonic() + timeoutMs;
-    const open: Call = { ...unlinked(), deadlineMs, abort: new AbortController(), expired: false };
+    const open = this.#spare.pop() ?? {
+      ...unlinked(),
+      deadlineMs,
+      abort: new AbortController(),
+      expired: false,
+    };
+    open.deadlineMs = deadlineMs;
     this.#open.add(open);
     this.#alarm.by(deadlineMs);
     try {
@@ -41,6 +49,7 @@ export class Calls {
       throw new SluiceError('SourceUnreachable', message, backoff, { cause: error });
     } finally {
       this.#open.delete(open);
+      if (!open.abort.signal.aborted) this.#spare.push(open);
     }
   }
 

@@ -13,7 +13,7 @@
 import type { Clock } from '../lib/clock.ts';
 import { DeadlineWatch } from '../lib/deadline-watch.ts';
 import { messageOf } from '../lib/errors.ts';
-import { LinkedList, unlinked, type Linked } from '../lib/linked-list.ts';
+import { deferred, type Deferred } from '../lib/lifecycle.ts';
 import type { Random } from '../lib/random.ts';
 import type { Invocation, Outcome, Target } from '../poller/ports.ts';
 import type { Resolver } from './address-policy.ts';
@@ -56,10 +56,6 @@ export function createHttpTarget(config: HttpTargetConfig, deps: HttpTargetDeps)
   return new HttpTarget(config, deps);
 }
 
-interface OpenCall extends Linked<OpenCall> {
-  outcome: Promise<Outcome> | undefined;
-}
-
 export class HttpTarget implements Target {
   readonly type = 'http';
   readonly timeoutMs: number;
@@ -70,7 +66,9 @@ export class HttpTarget implements Target {
   #headers: readonly string[];
   #tls: DialTls | undefined;
   readonly #pools: EndpointPools;
-  readonly #calls = new LinkedList<OpenCall>();
+  /** Calls under way, and who waits for there to be none. */
+  #calls = 0;
+  #idle: Deferred<void> | undefined;
   readonly #deadlines: CallDeadlines;
   readonly #ended = new AbortController();
   #turn: number;
@@ -103,16 +101,14 @@ export class HttpTarget implements Target {
 
   async invoke(invocation: Invocation, signal: AbortSignal): Promise<Outcome> {
     if (this.#isClosed || signal.aborted) return interrupted;
-    const own: OpenCall = { ...unlinked(), outcome: undefined };
-    this.#calls.add(own);
+    this.#calls++;
     try {
-      own.outcome = this.#invoke(invocation, signal);
-      return await own.outcome;
+      return await this.#invoke(invocation, signal);
     } catch (error) {
       const message = `The call could not be made: ${messageOf(error)}`;
       return { kind: 'unreachable', reason: 'TargetUnreachable', message };
     } finally {
-      this.#calls.delete(own);
+      if (--this.#calls === 0) this.#idle?.resolve();
     }
   }
 
@@ -131,11 +127,10 @@ export class HttpTarget implements Target {
   async close(): Promise<void> {
     this.#isClosed = true;
     this.#deps.endpoints.close();
-    const calls = [...this.#calls];
     // Ends what waits for an endpoint or a connection; the calls end with their connections.
     this.#ended.abort('closed');
     await this.#pools.destroy();
-    await Promise.allSettled(calls.flatMap(({ outcome }) => outcome ?? []));
+    if (this.#calls > 0) await (this.#idle ??= deferred()).promise;
     await this.#deadlines.ended;
   }
 
@@ -171,18 +166,18 @@ export class HttpTarget implements Target {
     const { clock } = this.#deps;
     let nowMs = clock.monotonic();
     const connectByMs = nowMs + connectBudgetMs;
-    const tried = new Set<EndpointPool>();
+    let tried = noPools;
     let outcome: Outcome = interrupted;
     while (tried.size < maxEndpoints && !this.#isOver(signal)) {
       const pool = chooseEndpoint(pools, tried, nowMs, this.#turn++);
       const budgetMs = connectByMs - nowMs;
       if (pool === undefined || (tried.size > 0 && budgetMs <= 0)) break;
-      tried.add(pool);
       // What is left is shared with the endpoints that come after, so that one dead address does not use it all up.
-      const left = Math.min(maxEndpoints, pools.length) - tried.size + 1;
+      const left = Math.min(maxEndpoints, pools.length) - tried.size;
       const attempt = await this.#callOn(pool, request, budgetMs / left, signal);
       if (attempt.kind === 'called') return attempt.outcome;
       outcome = attempt.outcome;
+      tried = new Set([...tried, pool]);
       nowMs = clock.monotonic();
       if (!this.#isOver(signal)) pool.passedOverUntilMs = nowMs + passOverMs;
     }
@@ -316,6 +311,7 @@ const busy: Outcome = {
 };
 
 const nothing = new Uint8Array();
+const noPools: ReadonlySet<EndpointPool> = new Set();
 
 function notReady({ reason, message }: Unready): Outcome {
   return { kind: 'unreachable', reason, message };

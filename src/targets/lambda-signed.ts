@@ -3,27 +3,33 @@
  * its cost. Repeats nothing but a call that was refused for a wrong clock, which ran nothing.
  */
 import type { HttpAnswer } from '../aws/http-pool.ts';
-import type { SignedClient } from '../aws/sigv4-client.ts';
+import type { CallKind, SignedClient } from '../aws/sigv4-client.ts';
 import { headerOf } from '../aws/sigv4-error.ts';
 import type { InvokeAnswer } from './lambda-outcome.ts';
 
 export interface SignedInvoke {
-  readonly functionName: string;
+  /** As `invokeKind` gives it for the function. */
+  readonly kind: CallKind;
   readonly event: string;
   /** Value of `x-amzn-trace-id`, if any. */
   readonly traceHeader: string | undefined;
 }
 
+/** What all invocations of a function have in common. */
+export function invokeKind(client: SignedClient, functionName: string): CallKind {
+  const path = `/2015-03-31/functions/${encodeURIComponent(functionName)}/invocations`;
+  return client.kind(path, [['x-amz-invocation-type', 'RequestResponse']]);
+}
+
 /** Invokes a function and resolves with Lambda's answer; rejects with its error or the network's. */
 export async function invokeSigned(
   client: SignedClient,
-  { functionName, event, traceHeader }: SignedInvoke,
+  { kind, event, traceHeader }: SignedInvoke,
   timeoutMs: number,
   signal: AbortSignal,
 ): Promise<InvokeAnswer> {
   const call = client.prepareAt(
-    `/2015-03-31/functions/${encodeURIComponent(functionName)}/invocations`,
-    [['x-amz-invocation-type', 'RequestResponse']],
+    kind,
     Buffer.from(event),
     traceHeader === undefined ? [] : ['x-amzn-trace-id', traceHeader],
   );

@@ -15,7 +15,7 @@ import { withDeadline } from '../aws/deadline.ts';
 import type { Invocation, Outcome, Target } from '../poller/ports.ts';
 import { answerBytesMax, boundAnswer, isHeaderValue, traceHeader } from './lambda-middleware.ts';
 import { outcomeOfAnswer, outcomeOfError } from './lambda-outcome.ts';
-import { invokeSigned } from './lambda-signed.ts';
+import { invokeKind, invokeSigned } from './lambda-signed.ts';
 
 /** No function runs longer. */
 export const functionTimeoutMaxMs = 900_000;
@@ -51,13 +51,14 @@ export function lambdaTarget(options: LambdaTargetOptions): Target {
 
   if (clients.pollClient === 'signed') {
     const lease = clients.signedLambda({ region, identity }, answerBytesMax);
+    const kind = invokeKind(lease.client, functionName);
     return {
       type: 'lambda',
       timeoutMs,
       invoke: async ({ event, records }, signal) => {
         try {
           const traceHeader = traceHeaderOf(records);
-          const call = { functionName, event, traceHeader };
+          const call = { kind, event, traceHeader };
           return outcomeOfAnswer(await invokeSigned(lease.client, call, deadlineMs, signal), functionName);
         } catch (error) {
           return outcomeOfError(signal.aborted ? signal.reason : error, functionName);

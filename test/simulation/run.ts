@@ -84,6 +84,10 @@ export async function runScenario(scenario: Scenario, mutant?: Mutant, traced = 
         monotonic: () => clock.monotonic(),
         sleep: (ms, signal) =>
           clock.sleep(ms, signal).then(() => (life.dead ? new Promise(() => {}) : undefined)),
+        after: (ms, action) =>
+          clock.after(ms, () => {
+            if (!life.dead) action();
+          }),
       },
       random: engineRandom,
       budget: watched(budget, () => model.budget(life, largest)),

@@ -81,6 +81,12 @@ export class Connection {
     return this.#isGivenUp || this.#socket.destroyed;
   }
 
+  /** It is `gone` now and ends in a moment: for callbacks of its client, which is at work on it then. */
+  giveUp(): void {
+    this.#isGivenUp = true;
+    queueMicrotask(() => void this.destroy());
+  }
+
   /** Ends it at once; resolves when the socket is closed. */
   async destroy(): Promise<void> {
     this.#isGivenUp = true;

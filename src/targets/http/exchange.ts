@@ -6,6 +6,7 @@
  * whatever the target sends.
  */
 import type { Dispatcher } from 'undici';
+import { AbortHook } from '../../lib/abort-hook.ts';
 import type { Clock } from '../../lib/clock.ts';
 import type { DeadlineWatch, Watched } from '../../lib/deadline-watch.ts';
 import { BodyBuffer, maxAnswerBytes, maxDroppedBytes, readHead, type AnswerHead } from './answer.ts';
@@ -46,32 +47,34 @@ export type Exchange =
  * Sends `request` and resolves when its fate is known; never rejects. The connection is unusable unless `answered`.
  * With `hearing`, a call that timed out goes on in the background; its connection is closed when it ends.
  */
-export async function exchange(
+export function exchange(
   deadlines: CallDeadlines,
   connection: Connection,
   request: CallRequest,
   signal: AbortSignal,
   hearing?: HearingOut,
 ): Promise<Exchange> {
-  const call = new Call(connection, request.needsBody, deadlines, hearing !== undefined);
-  const onAbort = (): void => call.end({ kind: 'aborted' });
-  if (signal.aborted) onAbort();
+  const call = new Call(
+    connection,
+    request.needsBody,
+    deadlines,
+    AbortHook.of(signal),
+    hearing !== undefined,
+  );
+  if (signal.aborted) call.onAbort();
   else {
-    signal.addEventListener('abort', onAbort, { once: true });
     const { path, headers, body } = request;
     connection.client.dispatch({ method: 'POST', path, headers, body }, call);
   }
+  return hearing === undefined ? call.result : heard(connection, call, hearing);
+}
+
+async function heard(connection: Connection, call: Call, hearing: HearingOut): Promise<Exchange> {
   const result = await call.result;
-  signal.removeEventListener('abort', onAbort);
-  deadlines.delete(call);
-  connection.reused = true;
-  if (hearing !== undefined && call.isGivenUp) {
+  if (call.isGivenUp) {
     hearing.onGivenUp();
     void hearOut(connection, call, hearing);
-    return result;
   }
-  // Nothing may go out on it again; a request that still waits in it is cancelled before its first byte.
-  if (result.kind !== 'answered' || call.isCut) void connection.destroy();
   return result;
 }
 
@@ -111,6 +114,7 @@ class Call implements Dispatcher.DispatchHandler, Watched<Call> {
   readonly #body = new BodyBuffer();
   readonly #settle: (result: Exchange) => void;
   readonly #deadlines: CallDeadlines;
+  readonly #hook: AbortHook;
   readonly #isHeardOut: boolean;
   #over: (() => void) | undefined;
   #ended = false;
@@ -122,16 +126,21 @@ class Call implements Dispatcher.DispatchHandler, Watched<Call> {
     connection: Connection,
     needsBody: (head: AnswerHead) => boolean,
     deadlines: CallDeadlines,
+    hook: AbortHook,
     isHeardOut: boolean,
   ) {
     this.#connection = connection;
     this.#needsBody = needsBody;
     this.#deadlines = deadlines;
+    this.#hook = hook;
     this.#isHeardOut = isHeardOut;
     const { promise, resolve } = Promise.withResolvers<Exchange>();
     this.result = promise;
     this.#settle = resolve;
+    hook.add(this.onAbort);
   }
+
+  readonly onAbort = (): void => this.end({ kind: 'aborted' });
 
   expire(): void {
     if (this.#isHeardOut) this.giveUp({ kind: 'timed-out', head: this.head });
@@ -145,7 +154,7 @@ class Call implements Dispatcher.DispatchHandler, Watched<Call> {
     const { promise, resolve } = Promise.withResolvers<void>();
     this.ended = promise;
     this.#over = resolve;
-    this.#settle(this.#told(result) ?? result);
+    this.#finish(result);
   }
 
   end(result: Exchange): void {
@@ -156,7 +165,17 @@ class Call implements Dispatcher.DispatchHandler, Watched<Call> {
     if (!isWhole) {
       this.isCut = true;
       this.#controller?.abort(new Error('The call has ended'));
+      // Nothing may go out on it again; a request that still waits in it is cancelled before its first byte. What
+      // is heard out closes it at its own end.
+      if (!this.isGivenUp) this.#connection.giveUp();
     }
+    this.#finish(result);
+  }
+
+  #finish(result: Exchange): void {
+    this.#hook.delete(this.onAbort);
+    this.#deadlines.delete(this);
+    this.#connection.reused = true;
     this.#settle(this.#told(result) ?? result);
   }
 

@@ -436,6 +436,7 @@ describe('clocks', () => {
     now: () => clock.now() + offsetMs,
     monotonic: () => clock.monotonic() * rate,
     sleep: (ms, signal) => clock.sleep(ms / rate, signal),
+    after: (ms, action) => clock.after(ms / rate, action),
   });
 
   it.each([
@@ -488,6 +489,7 @@ describe('clocks', () => {
         now: () => clock.now(),
         monotonic: () => clock.monotonic() + pausedMs,
         sleep: (ms, signal) => clock.sleep(ms, signal),
+        after: (ms, action) => clock.after(ms, action),
       },
     });
     await clock.advance(1000);

@@ -242,6 +242,7 @@ describe('who is alive', () => {
       now: () => clock.now() + 7_200_000,
       monotonic: () => clock.monotonic(),
       sleep: (ms, signal) => clock.sleep(ms, signal),
+      after: (ms, action) => clock.after(ms, action),
     };
     const all = [member('p1', { clock: ahead }), member('p2')];
     await clock.advance(60_000);
