@@ -21,7 +21,13 @@ export class TaskGroup {
   run(task: () => Promise<void>): void {
     const running: Running = { ...unlinked(), ended: undefined };
     this.#running.add(running);
-    running.ended = this.#follow(task, running);
+    const done = (): void => this.#running.delete(running);
+    const failed = (error: unknown): void => {
+      done();
+      this.#onError(error);
+    };
+    // Not an async function around the task: this runs for each call of the target.
+    running.ended = begun(task).then(done, failed);
   }
 
   /** Resolves when no task runs, including those started meanwhile. */
@@ -31,15 +37,13 @@ export class TaskGroup {
       await Promise.all(tasks.flatMap(({ ended }) => ended ?? []));
     }
   }
+}
 
-  async #follow(task: () => Promise<void>, running: Running): Promise<void> {
-    try {
-      await task();
-    } catch (error) {
-      this.#onError(error);
-    } finally {
-      this.#running.delete(running);
-    }
+function begun(task: () => Promise<void>): Promise<void> {
+  try {
+    return task();
+  } catch (error) {
+    return Promise.reject(error);
   }
 }
 

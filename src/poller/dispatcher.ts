@@ -210,7 +210,8 @@ export class Dispatcher {
     this.#open.delete(open);
     if (!open.abort.signal.aborted) this.#spare.push(open);
     this.#calls.ended(target);
-    const tookMs = clock.monotonic() - startedAtMs;
+    const endedAtMs = clock.monotonic();
+    const tookMs = endedAtMs - startedAtMs;
     this.#callMs = this.#callMs === Infinity ? tookMs : this.#callMs + (tookMs - this.#callMs) / 8;
     // Abandoned meanwhile: its end was told, and its messages are the queue's.
     if (delivery.state !== 'running') return;
@@ -224,12 +225,17 @@ export class Dispatcher {
       records: records.length,
       durationMs: tookMs,
     });
-    this.#judged(delivery, verdict, target, reportBatchItemFailures);
+    this.#judged(delivery, verdict, target, reportBatchItemFailures, endedAtMs);
     this.#loop.pump();
   }
 
-  #judged(delivery: Delivery, verdict: Verdict<QueueRecord>, target: Target, reporting: boolean): void {
-    const nowMs = this.#loop.clock.monotonic();
+  #judged(
+    delivery: Delivery,
+    verdict: Verdict<QueueRecord>,
+    target: Target,
+    reporting: boolean,
+    nowMs: number,
+  ): void {
     const isProbe = delivery === this.#probe;
     if (isProbe) this.#probe = undefined;
     if (verdict.kind === 'held') {
@@ -240,11 +246,11 @@ export class Dispatcher {
     if (isProbe) this.#unbrake(nowMs);
     switch (verdict.kind) {
       case 'acknowledged':
-        this.#settler.settle(delivery, delivery.records);
+        this.#settler.settle(delivery, delivery.records, nowMs);
         return;
       case 'partial':
         if (verdict.acknowledged.length === 0) this.#hands.end(delivery);
-        else this.#settler.settle(delivery, verdict.acknowledged);
+        else this.#settler.settle(delivery, verdict.acknowledged, nowMs);
         this.#hands.leave(delivery, verdict.left);
         return;
       case 'left':

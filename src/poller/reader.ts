@@ -240,7 +240,7 @@ export class Reader {
     const delivery = hands.take(unmatched, seen, true);
     if (config.settings.unmatched === 'Delete') {
       emit({ kind: 'filtered-out', records: unmatched.length, disposal: 'deleted' });
-      settler.settle(delivery, unmatched);
+      settler.settle(delivery, unmatched, clock.monotonic());
     } else {
       emit({ kind: 'filtered-out', records: unmatched.length, disposal: 'released' });
       hands.release(delivery, undefined);

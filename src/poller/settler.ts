@@ -45,27 +45,26 @@ export class Settler {
   }
 
   /** Takes `records`, which are those of `delivery` that are done, for deletion; the next `start` may begin it. */
-  settle(delivery: Delivery, records: readonly QueueRecord[]): void {
-    const { config, effective, clock } = this.#loop;
+  settle(delivery: Delivery, records: readonly QueueRecord[], nowMs: number): void {
+    const { config, effective } = this.#loop;
     delivery.state = 'settling';
     delivery.records = records;
     delivery.lanes = lanesOf(records);
     delivery.heldSinceMs = undefined;
-    delivery.settleUntilMs =
-      clock.monotonic() + Math.max(config.settings.maximumHoldMs, effective.visibilityMs);
+    delivery.settleUntilMs = nowMs + Math.max(config.settings.maximumHoldMs, effective.visibilityMs);
     this.#hands.watch(delivery);
-    this.#queue(delivery);
+    this.#queue(delivery, nowMs);
   }
 
   /** Tries a delivery in state settling again if that is due. Returns when to call next. */
   retry(delivery: Delivery, nowMs: number): number {
-    if (delivery.settleAtMs <= nowMs) this.#queue(delivery);
+    if (delivery.settleAtMs <= nowMs) this.#queue(delivery, nowMs);
     return delivery.settleAtMs;
   }
 
-  #queue(delivery: Delivery): void {
+  #queue(delivery: Delivery, nowMs: number): void {
     delivery.settleAtMs = Infinity;
-    if (this.#pending.length === 0) this.#pendingSinceMs = this.#loop.clock.monotonic();
+    if (this.#pending.length === 0) this.#pendingSinceMs = nowMs;
     this.#pending.push(delivery);
     this.#pendingRecords += delivery.records.length;
   }

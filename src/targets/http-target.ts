@@ -174,7 +174,7 @@ export class HttpTarget implements Target {
       if (pool === undefined || (tried.size > 0 && budgetMs <= 0)) break;
       // What is left is shared with the endpoints that come after, so that one dead address does not use it all up.
       const left = Math.min(maxEndpoints, pools.length) - tried.size;
-      const attempt = await this.#callOn(pool, request, budgetMs / left, signal);
+      const attempt = await this.#callOn(pool, request, budgetMs / left, signal, nowMs);
       if (attempt.kind === 'called') return attempt.outcome;
       outcome = attempt.outcome;
       tried = new Set([...tried, pool]);
@@ -204,7 +204,13 @@ export class HttpTarget implements Target {
       const pool = await this.#turns.begin(tried, byMs, waiting);
       if (pool === undefined) break;
       tried.add(keyOf(pool));
-      const attempt = await this.#callOn(pool, request, connectBudgetMs / maxEndpoints, signal);
+      const attempt = await this.#callOn(
+        pool,
+        request,
+        connectBudgetMs / maxEndpoints,
+        signal,
+        clock.monotonic(),
+      );
       if (attempt.kind === 'called') return attempt.outcome;
       outcome = attempt.outcome;
       if (!waiting.aborted) pool.passedOverUntilMs = clock.monotonic() + passOverMs;
@@ -220,9 +226,11 @@ export class HttpTarget implements Target {
     request: CallRequest,
     budgetMs: number,
     signal: AbortSignal,
+    startedAtMs: number,
   ): Promise<{ readonly kind: 'called' | 'not-called'; readonly outcome: Outcome }> {
     const { clock } = this.#deps;
     const isAlone = this.#format.oneAtATime;
+    let nowMs = startedAtMs;
     let isHeardOut = false;
     const end = (): void => {
       pool.outstanding--;
@@ -235,7 +243,7 @@ export class HttpTarget implements Target {
     pool.outstanding++;
     try {
       for (;;) {
-        let connection = pool.takeIdle(clock.monotonic());
+        let connection = pool.takeIdle(nowMs);
         if (connection === undefined) {
           const dialled = await this.#dial(pool, budgetMs, signal);
           if (dialled.kind === 'not-connected') return { kind: 'not-called', outcome: dialled.outcome };
@@ -248,7 +256,8 @@ export class HttpTarget implements Target {
         }
         const isFirst = !connection.reused;
         const ended = await exchange(this.#deadlines, connection, request, signal, hearing);
-        if (!isHeardOut) pool.release(connection, clock.monotonic());
+        nowMs = clock.monotonic();
+        if (!isHeardOut) pool.release(connection, nowMs);
         if (ended.kind !== 'unsent') {
           pool.passedOverUntilMs = Number.NEGATIVE_INFINITY;
           return { kind: 'called', outcome: this.#outcomeOf(ended, isFirst) };

@@ -162,14 +162,29 @@ export function parseBody(body: Uint8Array, contentEncoding: string | undefined)
   if (contentEncoding !== undefined && contentEncoding.trim().toLowerCase() !== 'identity') {
     return { kind: 'other' };
   }
+  if (body.length > rememberedBytes) return parseText(body);
+  if (!remembered.body.equals(body)) remembered = { body: Buffer.from(body), parsed: parseText(body) };
+  return remembered.parsed;
+}
+
+/** Nearly all answers of a target are the same few bytes, which say that all went well: the last one is kept. */
+const rememberedBytes = 64;
+let remembered: { readonly body: Buffer; readonly parsed: ParsedResponse } = {
+  body: Buffer.alloc(0),
+  parsed: { kind: 'empty' },
+};
+
+function parseText(body: Uint8Array): ParsedResponse {
   try {
-    const text = new TextDecoder('utf-8', { fatal: true }).decode(body);
+    const text = strictUtf8.decode(body);
     if (/^[ \t\r\n]*$/.test(text)) return { kind: 'empty' };
     return { kind: 'json', value: JSON.parse(text) as unknown };
   } catch {
     return { kind: 'other' };
   }
 }
+
+const strictUtf8 = new TextDecoder('utf-8', { fatal: true });
 
 /** A header's value, fit for a message and a failure record. */
 function printable(value: string): string {
@@ -207,6 +222,6 @@ export class BodyBuffer {
   }
 
   view(): Uint8Array {
-    return this.#bytes.subarray(0, this.length);
+    return this.#bytes.length === this.length ? this.#bytes : this.#bytes.subarray(0, this.length);
   }
 }
