@@ -20,6 +20,8 @@ import { needsExtensionFirst } from './visibility.ts';
 
 /** A process cannot make more than some 2,000 calls a second, whatever the number of those at once. */
 const LEAST_CALL_MS = 0.5;
+/** Calls may be as many as the batches of so many receives, however short they are. */
+const RECEIVES_AT_ONCE = 4;
 
 interface OpenCall extends Linked<OpenCall> {
   readonly abort: AbortController;
@@ -106,9 +108,12 @@ export class Dispatcher {
   /** A receive came back full: more calls at once, if all that may run do. */
   backlog(nowMs: number): void {
     if (this.#running + this.#hands.waiting.length < this.limit || this.#isFull) return;
+    const { rules, effective, source } = this.#loop;
+    const inReceives = Math.ceil(source.limits.receiveMax / effective.batchSize);
     // Calls this short come to more in a second than this process can make: others beside them would only wait for it.
-    if (this.#callMs < this.limit * LEAST_CALL_MS) return;
-    const { rules, effective } = this.#loop;
+    // But small batches must not keep the next receives waiting for room.
+    const isEnough = this.limit >= RECEIVES_AT_ONCE * inReceives;
+    if (isEnough && this.#callMs < this.limit * LEAST_CALL_MS) return;
     this.#setConcurrency(rules.grow(this.#concurrency, effective.bounds, nowMs), 'Backlog');
   }
 

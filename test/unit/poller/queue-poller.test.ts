@@ -626,14 +626,14 @@ describe('concurrency', () => {
   });
 
   test('without it does not grow for calls that are over at once, and does for longer ones', async () => {
-    const b = await bench({ batchSize: 1 });
+    const b = await bench({ batchSize: 10 });
     const endAll = async (): Promise<void> => {
       for (const call of b.running) call.end(OK);
       await b.pass(0);
     };
     await b.send('a');
     await endAll();
-    await b.send(...Array.from({ length: 60 }, (_, index) => `m${index}`));
+    await b.send(...Array.from({ length: 600 }, (_, index) => `m${index}`));
     for (let round = 0; round < 6; round++) await endAll();
     expect(b.running).toHaveLength(5);
     expect(b.of('concurrency-changed')).toEqual([]);
@@ -642,6 +642,21 @@ describe('concurrency', () => {
       await endAll();
     }
     expect(b.of('concurrency-changed')).toMatchObject([{ limit: 10 }]);
+  });
+
+  test('small batches grow to those of four receives, however soon their calls are over', async () => {
+    const b = await bench({ batchSize: 1 });
+    for (let second = 0; second < 12; second++) {
+      await b.send(...Array.from({ length: 200 }, (_, index) => `m${second}-${index}`));
+      await b.pass(5);
+      while (b.running.length > 0) {
+        for (const call of b.running) call.end(OK);
+        await b.pass(0);
+        if (b.running.length === 0) await b.pass(5);
+      }
+      await b.pass(1000);
+    }
+    expect(b.of('concurrency-changed').map(({ limit }) => limit)).toEqual([10, 15, 20, 25, 30, 35, 40]);
   });
 
   test('without it grows with the backlog, up to the ceiling', async () => {
