@@ -184,6 +184,7 @@ class Call implements Dispatcher.DispatchHandler, Watched<Call> {
   client: Client | undefined;
   readonly #watch: DeadlineWatch<Call>;
   readonly #signal: AbortSignal;
+  readonly #hook: AbortHook;
   readonly #onAbort = (): void => this.fail(this.#signal.reason);
   #request: HttpPost | undefined;
   #owner: CallOwner | undefined;
@@ -197,7 +198,8 @@ class Call implements Dispatcher.DispatchHandler, Watched<Call> {
     this.#owner = owner;
     this.#watch = watch;
     this.#signal = signal;
-    AbortHook.of(signal).add(this.#onAbort);
+    this.#hook = AbortHook.of(signal);
+    this.#hook.add(this.#onAbort);
     watch.add(this);
   }
 
@@ -258,7 +260,7 @@ class Call implements Dispatcher.DispatchHandler, Watched<Call> {
     this.#chunks = [];
     this.#headers = {};
     this.#watch.delete(this);
-    AbortHook.of(this.#signal).delete(this.#onAbort);
+    this.#hook.delete(this.#onAbort);
     owner.release(this, isWhole);
     return owner;
   }

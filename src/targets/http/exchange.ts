@@ -102,8 +102,6 @@ class Call implements Dispatcher.DispatchHandler, Watched<Call> {
   list: object | undefined;
   deadlineMs = 0;
   head: AnswerHead | undefined;
-  /** The answer was cut off by us, so its connection cannot be used again. */
-  isCut = false;
   /** Its result is out, and it goes on to its end. */
   isGivenUp = false;
   readonly result: Promise<Exchange>;
@@ -161,9 +159,7 @@ class Call implements Dispatcher.DispatchHandler, Watched<Call> {
     if (this.#ended) return;
     this.#ended = true;
     this.#over?.();
-    const isWhole = result.kind === 'answered' && !this.isCut;
-    if (!isWhole) {
-      this.isCut = true;
+    if (result.kind !== 'answered') {
       this.#controller?.abort(new Error('The call has ended'));
       // Nothing may go out on it again; a request that still waits in it is cancelled before its first byte. What
       // is heard out closes it at its own end.
