@@ -185,7 +185,6 @@ class Call implements Dispatcher.DispatchHandler, Watched<Call> {
   readonly #watch: DeadlineWatch<Call>;
   readonly #signal: AbortSignal;
   readonly #hook: AbortHook;
-  readonly #onAbort = (): void => this.fail(this.#signal.reason);
   #request: HttpPost | undefined;
   #owner: CallOwner | undefined;
   #status = 0;
@@ -199,7 +198,7 @@ class Call implements Dispatcher.DispatchHandler, Watched<Call> {
     this.#watch = watch;
     this.#signal = signal;
     this.#hook = AbortHook.of(signal);
-    this.#hook.add(this.#onAbort);
+    this.#hook.add(this);
     watch.add(this);
   }
 
@@ -209,6 +208,10 @@ class Call implements Dispatcher.DispatchHandler, Watched<Call> {
     const { path, headers, body } = this.#request;
     this.#request = undefined;
     client.dispatch({ method: 'POST', path, headers, body }, this);
+  }
+
+  onAbort(): void {
+    this.fail(this.#signal.reason);
   }
 
   expire(): void {
@@ -260,7 +263,7 @@ class Call implements Dispatcher.DispatchHandler, Watched<Call> {
     this.#chunks = [];
     this.#headers = {};
     this.#watch.delete(this);
-    this.#hook.delete(this.#onAbort);
+    this.#hook.delete(this);
     owner.release(this, isWhole);
     return owner;
   }

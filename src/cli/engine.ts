@@ -2,7 +2,6 @@
  * The data plane of a process: what `poller`, `run` and `demo` have in common. It joins the runner with AWS clients,
  * the byte budget, narration and health; where mappings come from and where reports go is the caller's.
  */
-import { randomUUID } from 'node:crypto';
 import { AwsClients, type AwsClientKind } from '../aws/clients.ts';
 import { endpointsFromEnv, type AwsEndpoints } from '../aws/endpoints.ts';
 import { proxyFromEnv, type ProxySettings } from '../aws/proxy.ts';
@@ -24,7 +23,7 @@ import type { Log } from '../telemetry/log.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import { narrateInsight, narratePoller, type Subject } from '../telemetry/narrate-poller.ts';
 import { type Options, type Values } from './config.ts';
-import { hexDigits } from './hex-digits.ts';
+import { hexDigits, uuids } from './hex-digits.ts';
 import { choiceType, integerType } from './option-types.ts';
 
 export const engineOptions = {
@@ -160,7 +159,7 @@ export function createEngine(options: EngineOptions): Engine {
     secrets: options.secrets,
     secretRefreshMs: options.secretRefreshMs,
     resolver: systemResolver,
-    newId: randomUUID,
+    newId: uuids(),
     newTraceId: hexDigits(16),
     concurrencyCeiling: options.concurrencyCeiling,
     allowLoopbackEndpoints: options.addressOverride !== undefined,

@@ -20,3 +20,13 @@ export function hexDigits(bytes: number): () => string {
     return text;
   };
 }
+
+/** A source of random UUIDs (version 4). */
+export function uuids(): () => string {
+  const digits = hexDigits(16);
+  return () => {
+    const text = digits();
+    const variant = '89ab'[Number.parseInt(text.charAt(16), 16) % 4] ?? '8';
+    return `${text.slice(0, 8)}-${text.slice(8, 12)}-4${text.slice(13, 16)}-${variant}${text.slice(17, 20)}-${text.slice(20)}`;
+  };
+}

@@ -3,18 +3,25 @@
  * stays, and a call costs no more than setting what it does. Adding and removing a listener for each call took as long
  * as the rest of its bookkeeping.
  */
+export interface Abortable {
+  /** The signal has aborted. */
+  onAbort(): void;
+}
+
 export class AbortHook {
   readonly #signal: AbortSignal;
-  #action: (() => void) | undefined;
+  #call: Abortable | undefined;
+  /** Of calls beside the first. */
+  #others: Map<Abortable, () => void> | undefined;
 
   private constructor(signal: AbortSignal) {
     this.#signal = signal;
     signal.addEventListener(
       'abort',
       () => {
-        const action = this.#action;
-        this.#action = undefined;
-        action?.();
+        const call = this.#call;
+        this.#call = undefined;
+        call?.onAbort();
       },
       { once: true },
     );
@@ -30,16 +37,28 @@ export class AbortHook {
     return hook;
   }
 
-  /** Has `action` called once if the signal aborts from now on, until `delete`. A signal may have several. */
-  add(action: () => void): void {
-    if (this.#action === undefined) this.#action = action;
-    else this.#signal.addEventListener('abort', action, { once: true });
+  /** Has `call` told once if the signal aborts from now on, until `delete`. A signal may have several. */
+  add(call: Abortable): void {
+    if (this.#call === undefined) {
+      this.#call = call;
+      return;
+    }
+    const listener = (): void => call.onAbort();
+    this.#others ??= new Map();
+    this.#others.set(call, listener);
+    this.#signal.addEventListener('abort', listener, { once: true });
   }
 
-  /** Takes an action back. */
-  delete(action: () => void): void {
-    if (this.#action === action) this.#action = undefined;
-    else this.#signal.removeEventListener('abort', action);
+  /** Takes a call back. */
+  delete(call: Abortable): void {
+    if (this.#call === call) {
+      this.#call = undefined;
+      return;
+    }
+    const listener = this.#others?.get(call);
+    if (listener === undefined) return;
+    this.#others?.delete(call);
+    this.#signal.removeEventListener('abort', listener);
   }
 }
 

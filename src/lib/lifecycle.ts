@@ -2,11 +2,10 @@
  * Tasks with an owner: every started task is awaited by the group that started it, and a failure of one reaches the
  * owner instead of becoming an unhandled rejection.
  */
-import { LinkedList, unlinked, type Linked } from './linked-list.ts';
-
 export class TaskGroup {
-  readonly #running = new LinkedList<Running>();
   readonly #onError: (error: unknown) => void;
+  #running = 0;
+  #idle: Deferred<void> | undefined;
 
   /** `onError` is told of each task that rejected; the group itself never rejects. */
   constructor(onError: (error: unknown) => void) {
@@ -14,29 +13,31 @@ export class TaskGroup {
   }
 
   get size(): number {
-    return this.#running.size;
+    return this.#running;
   }
 
   /** Starts `task` at once and keeps it until it ends. */
   run(task: () => Promise<void>): void {
-    const running: Running = { ...unlinked(), ended: undefined };
-    this.#running.add(running);
-    const done = (): void => this.#running.delete(running);
-    const failed = (error: unknown): void => {
-      done();
-      this.#onError(error);
-    };
-    // Not an async function around the task: this runs for each call of the target.
-    running.ended = begun(task).then(done, failed);
+    this.#running++;
+    // Counted, not listed, and by the same two functions for all: this runs for each call of the target.
+    void begun(task).then(this.#ended, this.#failed);
   }
 
   /** Resolves when no task runs, including those started meanwhile. */
   async drained(): Promise<void> {
-    while (this.#running.size > 0) {
-      const tasks = [...this.#running];
-      await Promise.all(tasks.flatMap(({ ended }) => ended ?? []));
-    }
+    while (this.#running > 0) await (this.#idle ??= deferred()).promise;
   }
+
+  readonly #ended = (): void => {
+    if (--this.#running > 0 || this.#idle === undefined) return;
+    this.#idle.resolve();
+    this.#idle = undefined;
+  };
+
+  readonly #failed = (error: unknown): void => {
+    this.#ended();
+    this.#onError(error);
+  };
 }
 
 function begun(task: () => Promise<void>): Promise<void> {
@@ -45,10 +46,6 @@ function begun(task: () => Promise<void>): Promise<void> {
   } catch (error) {
     return Promise.reject(error);
   }
-}
-
-interface Running extends Linked<Running> {
-  ended: Promise<void> | undefined;
 }
 
 /** A signal that aborts when any of the given ones does; undefined entries are left out. */

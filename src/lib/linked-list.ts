@@ -6,16 +6,15 @@
  * knows the next. Once one of them has outlived a collection of young objects, so does whatever is put into those that
  * follow, and memory fills with what is long over until a full collection.
  */
+/**
+ * The links of an element, all undefined while it is in no list. Elements are made with them written out: an object that
+ * begins with a spread keeps its other members in a table beside it, which grows by a few at a time.
+ */
 export interface Linked<T> {
   before: T | undefined;
   behind: T | undefined;
   /** The list that it is in. */
   list: object | undefined;
-}
-
-/** The links of an element that is in no list. */
-export function unlinked(): { before: undefined; behind: undefined; list: undefined } {
-  return { before: undefined, behind: undefined, list: undefined };
 }
 
 export class LinkedList<T extends Linked<T>> implements Iterable<T> {

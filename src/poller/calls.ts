@@ -4,7 +4,7 @@
  */
 import { backoff, SluiceError } from '../lib/errors.ts';
 import type { Clock } from '../lib/clock.ts';
-import { LinkedList, unlinked, type Linked } from '../lib/linked-list.ts';
+import { LinkedList, type Linked } from '../lib/linked-list.ts';
 import type { Alarm } from './alarm.ts';
 
 interface Call extends Linked<Call> {
@@ -33,7 +33,9 @@ export class Calls {
   async run<T>(timeoutMs: number, call: (signal: AbortSignal) => Promise<T>): Promise<T> {
     const deadlineMs = this.#clock.monotonic() + timeoutMs;
     const open = this.#spare.pop() ?? {
-      ...unlinked(),
+      before: undefined,
+      behind: undefined,
+      list: undefined,
       deadlineMs,
       abort: new AbortController(),
       expired: false,

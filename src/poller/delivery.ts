@@ -8,7 +8,7 @@
  *
  * `open` is the batch that is still being gathered. Only hands, dispatcher and settler change a delivery.
  */
-import { unlinked, type Linked } from '../lib/linked-list.ts';
+import type { Linked } from '../lib/linked-list.ts';
 import { lanesOf } from './lanes.ts';
 import type { QueueRecord, QueueSource } from './ports.ts';
 import type { Visibility } from './visibility.ts';
@@ -48,6 +48,8 @@ export interface Delivery extends Linked<Delivery> {
   settleUntilMs: number;
 }
 
+const NONE: readonly QueueRecord[] = [];
+
 /** A delivery of records that have just come into our hands, or come from another delivery. */
 export function newDelivery(
   seq: number,
@@ -56,7 +58,9 @@ export function newDelivery(
   unmatched = false,
 ): Delivery {
   return {
-    ...unlinked(),
+    before: undefined,
+    behind: undefined,
+    list: undefined,
     seq,
     state: 'open',
     lot: 0,
@@ -71,7 +75,7 @@ export function newDelivery(
     extending: false,
     gone: undefined,
     lanes: undefined,
-    undeleted: [],
+    undeleted: NONE,
     unmatched,
     settleAttempt: 0,
     settleAtMs: Infinity,
@@ -97,7 +101,12 @@ export function bytesOf(records: readonly QueueRecord[]): number {
 
 /** Puts a delivery into a list that is sorted by age; mostly that is its end. */
 export function insertByAge(waiting: Delivery[], delivery: Delivery): void {
-  let index = waiting.length;
+  const last = waiting.at(-1);
+  if (last === undefined || last.seq < delivery.seq) {
+    waiting.push(delivery);
+    return;
+  }
+  let index = waiting.length - 1;
   for (; index > 0; index--) {
     const before = waiting[index - 1];
     if (before === undefined || before.seq < delivery.seq) break;

@@ -6,7 +6,7 @@
  * target succeeded. A replaced target's calls end with it, and its troubles do not brake the new one.
  */
 import { messageOf } from '../lib/errors.ts';
-import { LinkedList, unlinked, type Linked } from '../lib/linked-list.ts';
+import { LinkedList, type Linked } from '../lib/linked-list.ts';
 import { OPEN, probe, pullUnready, UNREADY_RECHECK_MS, type Brake, type BrakeCause } from './brake.ts';
 import { rest, startConcurrency, type Concurrency } from './concurrency.ts';
 import type { Delivery } from './delivery.ts';
@@ -94,7 +94,7 @@ export class Dispatcher {
     while (this.#hands.waiting.length > 0 && this.#running < this.limit) {
       const gate = this.#gate(nowMs);
       if (gate === 'stop') return;
-      const delivery = this.#loop.rules.nextStartable(this.#hands.waiting, this.#hands.busy());
+      const delivery = this.#loop.rules.nextStartable(this.#hands.waiting, this.#hands.busy);
       if (delivery === undefined) return;
       if (!this.#hands.checkOut(delivery, nowMs)) continue;
       if (gate === 'probe') this.#probe = delivery;
@@ -202,7 +202,7 @@ export class Dispatcher {
     const oldestAgeMs = Math.max(0, clock.now() - oldestMs);
     emit({ kind: 'invoked', batch: id, records: records.length, bytes, attempt, oldestAgeMs });
     this.#calls.began(target);
-    const open = this.#spare.pop() ?? { ...unlinked(), abort: new AbortController() };
+    const open = this.#spare.pop() ?? newOpenCall();
     this.#open.add(open);
     let outcome: Outcome;
     try {
@@ -222,12 +222,15 @@ export class Dispatcher {
     if (delivery.state !== 'running') return;
     this.#running--;
     const verdict = rules.judge(outcome, records, reportBatchItemFailures);
+    const { reason, message, failedRecords } = toldOf(verdict, records.length);
     emit({
       kind: 'invocation-ended',
       batch: id,
       outcome: outcome.kind,
-      ...toldOf(verdict, records.length),
+      reason,
+      message,
       records: records.length,
+      failedRecords,
       durationMs: tookMs,
     });
     this.#judged(delivery, verdict, target, reportBatchItemFailures, endedAtMs);
@@ -305,6 +308,10 @@ export class Dispatcher {
     const { limit } = concurrency;
     if (limit !== before) this.#loop.emit({ kind: 'concurrency-changed', limit, reason });
   }
+}
+
+function newOpenCall(): OpenCall {
+  return { before: undefined, behind: undefined, list: undefined, abort: new AbortController() };
 }
 
 /** What the event says of a verdict. */

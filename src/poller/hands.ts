@@ -54,7 +54,9 @@ export class Hands {
   }
 
   /** Batches whose groups are taken. */
-  *busy(): Iterable<Delivery> {
+  readonly busy: Iterable<Delivery> = { [Symbol.iterator]: () => this.#eachBusy() };
+
+  *#eachBusy(): Iterator<Delivery> {
     for (const delivery of this.#deliveries) {
       if (delivery.state === 'running' || delivery.state === 'settling') yield delivery;
     }
@@ -186,7 +188,8 @@ export class Hands {
    * is left of it.
    */
   checkOut(delivery: Delivery, nowMs: number): boolean {
-    this.#waiting.splice(this.#waiting.indexOf(delivery), 1);
+    if (this.#waiting[0] === delivery) this.#waiting.shift();
+    else this.#waiting.splice(this.#waiting.indexOf(delivery), 1);
     const lapsed = delivery.visibility.untilMs <= nowMs;
     const gone: ReadonlySet<QueueRecord> | undefined = lapsed ? new Set(delivery.records) : delivery.gone;
     if (gone === undefined) return true;

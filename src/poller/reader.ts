@@ -4,7 +4,6 @@
  * A receive starts only if a delivery slot and bytes are free for what it may bring. The budget is exceeded at most by
  * one answer for each receive under way: an idle long poll reserves nothing, a draining one an estimate.
  */
-import { unlinked } from '../lib/linked-list.ts';
 import type { Calls } from './calls.ts';
 import type { Dispatcher } from './dispatcher.ts';
 import type { Hands } from './hands.ts';
@@ -93,7 +92,15 @@ export class Reader {
       this.#granted = undefined;
       this.#reservedBytes += reservedBytes;
       const slotsTaken = Math.ceil(max / batchSize);
-      const receive: Receive = { ...unlinked(), max, slots: slotsTaken, reservedBytes, startedAtMs: nowMs };
+      const receive: Receive = {
+        before: undefined,
+        behind: undefined,
+        list: undefined,
+        max,
+        slots: slotsTaken,
+        reservedBytes,
+        startedAtMs: nowMs,
+      };
       this.#intake.started(receive);
       this.#loop.run(() => this.#receive(receive, facts));
     }

@@ -20,10 +20,17 @@ import type { Resolver } from './address-policy.ts';
 import type { HttpTargetConfig } from './http-config.ts';
 import type { EndpointSource, Unready } from './http-endpoints.ts';
 import { brokenOutcome, failed, needsBody, outcomeOf } from './http/answer.ts';
+import type { Connection } from './http/connection.ts';
 import { dial, type DialTls } from './http/dial.ts';
 import { chooseEndpoint, EndpointPool, passOverMs } from './http/endpoint-pool.ts';
 import { EndpointPools, keyOf } from './http/endpoint-pools.ts';
-import { exchange, type CallDeadlines, type CallRequest, type Exchange } from './http/exchange.ts';
+import {
+  exchange,
+  type CallDeadlines,
+  type CallRequest,
+  type Exchange,
+  type HearingOut,
+} from './http/exchange.ts';
 import { formats, type Format } from './http/format.ts';
 import { callHeaders, checkFixedHeaders, fixedHeaders } from './http/headers.ts';
 import { Occupancy } from './http/occupancy.ts';
@@ -103,7 +110,40 @@ export class HttpTarget implements Target {
     if (this.#isClosed || signal.aborted) return interrupted;
     this.#calls++;
     try {
-      return await this.#invoke(invocation, signal);
+      const state = this.#deps.endpoints.current();
+      if (state.kind === 'unready') return notReady(state);
+      const { needsBody, maxEventBytes = Infinity, oneAtATime } = this.#format;
+      const body = Buffer.from(invocation.event);
+      if (body.length > maxEventBytes) {
+        const text = `The event is ${body.length} bytes long: the target takes at most ${maxEventBytes}`;
+        return failed('PayloadTooLarge', text);
+      }
+      const headers = callHeaders(this.#deps.newTraceId, this.#headers, invocation, this.#format);
+      const request: CallRequest = { path: this.#config.path, headers, body, needsBody };
+      if (oneAtATime) return await this.#callAlone(request, signal);
+      // Calls the endpoint with the fewest calls, or the next ones as long as nothing was sent. Here and not in a
+      // function of its own: each step that is waited for costs a call as much as its clock does.
+      const pools = this.#pools.follow(state.list);
+      const { clock } = this.#deps;
+      let nowMs = clock.monotonic();
+      const connectByMs = nowMs + connectBudgetMs;
+      let tried = noPools;
+      let outcome: Outcome = interrupted;
+      while (tried.size < maxEndpoints && !this.#isOver(signal)) {
+        const pool = chooseEndpoint(pools, tried, nowMs, this.#turn++);
+        const budgetMs = connectByMs - nowMs;
+        if (pool === undefined || (tried.size > 0 && budgetMs <= 0)) break;
+        // What is left is shared with the endpoints that come after, so that one dead address does not use it all up.
+        const left = Math.min(maxEndpoints, pools.length) - tried.size;
+        const attempt = await this.#callOn(pool, request, budgetMs / left, signal, nowMs);
+        if (attempt.kind === 'called') return attempt.outcome;
+        nowMs = clock.monotonic();
+        if (attempt.kind === 'stale') continue;
+        outcome = attempt.outcome;
+        tried = new Set([...tried, pool]);
+        if (!this.#isOver(signal)) pool.passedOverUntilMs = nowMs + passOverMs;
+      }
+      return this.#isOver(signal) ? interrupted : outcome;
     } catch (error) {
       const message = `The call could not be made: ${messageOf(error)}`;
       return { kind: 'unreachable', reason: 'TargetUnreachable', message };
@@ -139,51 +179,6 @@ export class HttpTarget implements Target {
     return this.#pools.connections;
   }
 
-  /** Not `async`, as what follows is: each such step costs a call as much as its clock does. */
-  #invoke(invocation: Invocation, signal: AbortSignal): Promise<Outcome> {
-    const { endpoints } = this.#deps;
-    const state = endpoints.current();
-    if (state.kind === 'unready') return Promise.resolve(notReady(state));
-    const { needsBody, maxEventBytes = Infinity, oneAtATime } = this.#format;
-    const body = Buffer.from(invocation.event);
-    if (body.length > maxEventBytes) {
-      const text = `The event is ${body.length} bytes long: the target takes at most ${maxEventBytes}`;
-      return Promise.resolve(failed('PayloadTooLarge', text));
-    }
-    const headers = callHeaders(this.#deps.newTraceId, this.#headers, invocation, this.#format);
-    const request: CallRequest = { path: this.#config.path, headers, body, needsBody };
-    return oneAtATime
-      ? this.#callAlone(request, signal)
-      : this.#callAny(this.#pools.follow(state.list), request, signal);
-  }
-
-  /** Calls the endpoint with the fewest calls, or the next ones as long as nothing was sent. */
-  async #callAny(
-    pools: readonly EndpointPool[],
-    request: CallRequest,
-    signal: AbortSignal,
-  ): Promise<Outcome> {
-    const { clock } = this.#deps;
-    let nowMs = clock.monotonic();
-    const connectByMs = nowMs + connectBudgetMs;
-    let tried = noPools;
-    let outcome: Outcome = interrupted;
-    while (tried.size < maxEndpoints && !this.#isOver(signal)) {
-      const pool = chooseEndpoint(pools, tried, nowMs, this.#turn++);
-      const budgetMs = connectByMs - nowMs;
-      if (pool === undefined || (tried.size > 0 && budgetMs <= 0)) break;
-      // What is left is shared with the endpoints that come after, so that one dead address does not use it all up.
-      const left = Math.min(maxEndpoints, pools.length) - tried.size;
-      const attempt = await this.#callOn(pool, request, budgetMs / left, signal, nowMs);
-      if (attempt.kind === 'called') return attempt.outcome;
-      outcome = attempt.outcome;
-      tried = new Set([...tried, pool]);
-      nowMs = clock.monotonic();
-      if (!this.#isOver(signal)) pool.passedOverUntilMs = nowMs + passOverMs;
-    }
-    return this.#isOver(signal) ? interrupted : outcome;
-  }
-
   #isOver(signal: AbortSignal): boolean {
     return signal.aborted || this.#isClosed;
   }
@@ -203,7 +198,6 @@ export class HttpTarget implements Target {
     while (tried.size < maxEndpoints && !waiting.aborted) {
       const pool = await this.#turns.begin(tried, byMs, waiting);
       if (pool === undefined) break;
-      tried.add(keyOf(pool));
       const attempt = await this.#callOn(
         pool,
         request,
@@ -212,6 +206,8 @@ export class HttpTarget implements Target {
         clock.monotonic(),
       );
       if (attempt.kind === 'called') return attempt.outcome;
+      if (attempt.kind === 'stale') continue;
+      tried.add(keyOf(pool));
       outcome = attempt.outcome;
       if (!waiting.aborted) pool.passedOverUntilMs = clock.monotonic() + passOverMs;
     }
@@ -220,54 +216,75 @@ export class HttpTarget implements Target {
     return state.kind === 'unready' ? notReady(state) : outcome;
   }
 
-  /** Sends over an idle connection, else over a new one. `not-called`: certainly nothing was sent. */
-  async #callOn(
+  /** Sends over an idle connection, else over a new one. */
+  #callOn(
     pool: EndpointPool,
     request: CallRequest,
     budgetMs: number,
     signal: AbortSignal,
-    startedAtMs: number,
-  ): Promise<{ readonly kind: 'called' | 'not-called'; readonly outcome: Outcome }> {
-    const { clock } = this.#deps;
-    const isAlone = this.#format.oneAtATime;
-    let nowMs = startedAtMs;
-    let isHeardOut = false;
-    const end = (): void => {
-      pool.outstanding--;
-      if (isAlone) this.#turns.end(pool);
-    };
-    const onGivenUp = (): void => {
-      isHeardOut = true;
-    };
-    const hearing = isAlone ? { clock, maxMs: hearingMaxMs, onGivenUp, onEnd: end } : undefined;
+    nowMs: number,
+  ): Promise<Attempt> {
     pool.outstanding++;
+    const connection = pool.takeIdle(nowMs);
+    return connection === undefined
+      ? this.#callNew(pool, request, budgetMs, signal)
+      : this.#send(pool, connection, request, signal);
+  }
+
+  async #callNew(
+    pool: EndpointPool,
+    request: CallRequest,
+    budgetMs: number,
+    signal: AbortSignal,
+  ): Promise<Attempt> {
+    let connection: Connection | undefined;
     try {
-      for (;;) {
-        let connection = pool.takeIdle(nowMs);
-        if (connection === undefined) {
-          const dialled = await this.#dial(pool, budgetMs, signal);
-          if (dialled.kind === 'not-connected') return { kind: 'not-called', outcome: dialled.outcome };
-          if (this.#isOver(signal)) {
-            // It was opened in the moment of the end: nothing may go out on it.
-            dialled.socket.destroy();
-            return { kind: 'not-called', outcome: interrupted };
-          }
-          connection = pool.adopt(this.#config.origin, dialled.socket, clock.monotonic());
-        }
-        const isFirst = !connection.reused;
-        const ended = await exchange(this.#deadlines, connection, request, signal, hearing);
-        nowMs = clock.monotonic();
-        if (!isHeardOut) pool.release(connection, nowMs);
-        if (ended.kind !== 'unsent') {
-          pool.passedOverUntilMs = Number.NEGATIVE_INFINITY;
-          return { kind: 'called', outcome: this.#outcomeOf(ended, isFirst) };
-        }
-        // A kept connection that the peer had closed: not a sign of trouble. Each turn uses one of them up.
-        if (isFirst || this.#isClosed) return { kind: 'not-called', outcome: unreachable(ended.error) };
+      const dialled = await this.#dial(pool, budgetMs, signal);
+      if (dialled.kind === 'not-connected') return { kind: 'not-called', outcome: dialled.outcome };
+      if (this.#isOver(signal)) {
+        // It was opened in the moment of the end: nothing may go out on it.
+        dialled.socket.destroy();
+        return { kind: 'not-called', outcome: interrupted };
       }
+      connection = pool.adopt(this.#config.origin, dialled.socket, this.#deps.clock.monotonic());
     } finally {
-      if (!isHeardOut) end();
+      if (connection === undefined) this.#left(pool);
     }
+    return await this.#send(pool, connection, request, signal);
+  }
+
+  #send(
+    pool: EndpointPool,
+    connection: Connection,
+    request: CallRequest,
+    signal: AbortSignal,
+  ): Promise<Attempt> {
+    const isFirst = !connection.reused;
+    const onEnd = (ended: Exchange, isHeardOut: boolean): Attempt => {
+      if (!isHeardOut) {
+        pool.release(connection, this.#deps.clock.monotonic());
+        this.#left(pool);
+      }
+      if (ended.kind === 'unsent') {
+        // A kept connection that the peer had closed: not a sign of trouble. Each time uses one of them up.
+        if (!isFirst && !this.#isClosed) return stale;
+        return { kind: 'not-called', outcome: unreachable(ended.error) };
+      }
+      pool.passedOverUntilMs = Number.NEGATIVE_INFINITY;
+      return { kind: 'called', outcome: this.#outcomeOf(ended, isFirst) };
+    };
+    return exchange(this.#deadlines, connection, request, signal, onEnd, this.#hearingOut(pool));
+  }
+
+  #hearingOut(pool: EndpointPool): HearingOut | undefined {
+    if (!this.#format.oneAtATime) return undefined;
+    return { clock: this.#deps.clock, maxMs: hearingMaxMs, onEnd: () => this.#left(pool) };
+  }
+
+  /** A call of the endpoint has ended. */
+  #left(pool: EndpointPool): void {
+    pool.outstanding--;
+    if (this.#format.oneAtATime) this.#turns.end(pool);
   }
 
   #dial(pool: EndpointPool, budgetMs: number, signal: AbortSignal): ReturnType<typeof dial> {
@@ -306,6 +323,13 @@ export class HttpTarget implements Target {
     return { ...tlsContext(tls), defaultServerName: url.hostname.replace(/^\[|\]$/g, '') };
   }
 }
+
+/** `not-called` and `stale`: certainly nothing was sent; after `stale` the same endpoint may be tried again at once. */
+type Attempt =
+  | { readonly kind: 'called' | 'not-called'; readonly outcome: Outcome }
+  | { readonly kind: 'stale' };
+
+const stale: Attempt = { kind: 'stale' };
 
 const interrupted: Outcome = {
   kind: 'unreachable',

@@ -166,12 +166,9 @@ export function outcomeOfAnswer(answer: InvokeAnswer, functionName: string): Out
     };
   }
   const { ExecutedVersion: executedVersion } = answer;
-  return {
-    kind: 'delivered',
-    statusCode,
-    response,
-    ...(executedVersion === undefined ? {} : { executedVersion }),
-  };
+  return executedVersion === undefined
+    ? { kind: 'delivered', statusCode, response }
+    : { kind: 'delivered', statusCode, response, executedVersion };
 }
 
 /** Reads a payload as UTF-8 JSON; whitespace alone counts as empty. */

@@ -5,6 +5,8 @@ export type Level = 'debug' | 'info' | 'warn' | 'error';
 export type Fields = Readonly<Record<string, string | number | boolean | undefined | readonly string[]>>;
 
 export interface Log {
+  /** Whether debug lines are written, for who would make many that are not. */
+  readonly isDebug: boolean;
   debug(message: string, fields?: Fields): void;
   info(message: string, fields?: Fields): void;
   warn(message: string, fields?: Fields): void;
@@ -24,6 +26,7 @@ export function createLog(level: Level, write: (line: string) => void, facts: Fi
     { write },
   );
   return {
+    isDebug: logger.isLevelEnabled('debug'),
     debug: (message, fields) => logger.debug(fields ?? {}, message),
     info: (message, fields) => logger.info(fields ?? {}, message),
     warn: (message, fields) => logger.warn(fields ?? {}, message),

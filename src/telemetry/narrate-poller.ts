@@ -189,25 +189,26 @@ export function narratePoller(
     }
     if (event.failedRecords > 0)
       metrics.inc('sluice_failed_invoke_events_total', labels, event.failedRecords);
-    const line: Fields = {
+    // One for each call of the target, so that it is made only where it is written.
+    const line = (): Fields => ({
       ...facts,
       batch: event.batch,
       records: event.records,
       failedRecords: event.failedRecords,
       reason: event.reason,
       durationMs: Math.round(event.durationMs),
-    };
+    });
     if (event.outcome !== 'delivered') {
       const kind = event.reason === 'Timeout' ? 'timeout' : errorClass[event.outcome];
       metrics.inc('sluice_invocation_errors_total', { ...labels, class: kind });
-      log.warn('Invocation failed', { ...line, outcome: event.outcome, detail: event.message });
+      log.warn('Invocation failed', { ...line(), outcome: event.outcome, detail: event.message });
     } else if (event.failedRecords > 0) {
       if (event.failedRecords < event.records) metrics.inc('sluice_partial_batches_total', labels);
-      log.warn('Target reported failed records', { ...line, detail: event.message });
+      log.warn('Target reported failed records', { ...line(), detail: event.message });
     } else {
       lastProcessed ??= metrics.series('sluice_last_record_processed_timestamp_seconds', labels);
       lastProcessed.value = now() / 1000;
-      log.debug('Delivered a batch', line);
+      if (log.isDebug) log.debug('Delivered a batch', line());
     }
   };
   return narrate;

@@ -39,7 +39,6 @@ export function toRecord(message: SqsMessage, queue: QueueOrigin): QueueRecord {
     message.Attributes !== undefined && Object.hasOwn(message.Attributes, name)
       ? message.Attributes[name]
       : undefined;
-  const traceHeader = attribute('AWSTraceHeader');
   return {
     id: message.MessageId ?? '',
     receipt: message.ReceiptHandle ?? '',
@@ -49,7 +48,7 @@ export function toRecord(message: SqsMessage, queue: QueueOrigin): QueueRecord {
     lane: queue.fifo ? attribute('MessageGroupId') : undefined,
     receiveCount: count(attribute('ApproximateReceiveCount')),
     sentAtMs: Number(attribute('SentTimestamp') ?? 0) || 0,
-    ...(traceHeader === undefined ? {} : { traceHeader }),
+    traceHeader: attribute('AWSTraceHeader'),
     filterable: () => filterableSqsRecord(JSON.parse(json)),
   };
 }

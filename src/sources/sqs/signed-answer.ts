@@ -216,7 +216,6 @@ function recordOf(
   if (Attributes.includes('"SqsManagedSseEnabled":')) return undefined;
   const json = `{"messageId":${MessageId},"receiptHandle":${ReceiptHandle},"body":${cut.Body ?? '""'},"attributes":${Attributes},"messageAttributes":{},"md5OfBody":${MD5OfBody}${tail}`;
   let kept = filtered;
-  const traceHeader = attributeOf(Attributes, '"AWSTraceHeader":"');
   return {
     id: unquoted(MessageId),
     receipt: unquoted(ReceiptHandle),
@@ -225,7 +224,7 @@ function recordOf(
     lane: queue.fifo ? attributeOf(Attributes, '"MessageGroupId":"') : undefined,
     receiveCount: countOf(attributeOf(Attributes, '"ApproximateReceiveCount":"')),
     sentAtMs: Number(attributeOf(Attributes, '"SentTimestamp":"') ?? 0) || 0,
-    ...(traceHeader === undefined ? {} : { traceHeader }),
+    traceHeader: attributeOf(Attributes, '"AWSTraceHeader":"'),
     filterable: () => {
       const { body, members } = kept ?? { body: decode(cut.Body ?? '""') ?? '', members: undefined };
       // It is seen once, and the record may be in hand for long.

@@ -66,12 +66,10 @@ export function outcomeOf(head: AnswerHead, body: Uint8Array, nowMs: number): Ou
   }
   if (needsBody(head)) {
     const executedVersion = head.executedVersion === undefined ? '' : printable(head.executedVersion);
-    return {
-      kind: 'delivered',
-      statusCode,
-      response: parseBody(body, head.contentEncoding),
-      ...(executedVersion === '' ? {} : { executedVersion }),
-    };
+    const response = parseBody(body, head.contentEncoding);
+    return executedVersion === ''
+      ? { kind: 'delivered', statusCode, response }
+      : { kind: 'delivered', statusCode, response, executedVersion };
   }
   switch (statusCode) {
     case 429:

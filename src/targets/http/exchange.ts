@@ -9,6 +9,7 @@ import type { Dispatcher } from 'undici';
 import { AbortHook } from '../../lib/abort-hook.ts';
 import type { Clock } from '../../lib/clock.ts';
 import type { DeadlineWatch, Watched } from '../../lib/deadline-watch.ts';
+import { deferred, type Deferred } from '../../lib/lifecycle.ts';
 import { BodyBuffer, maxAnswerBytes, maxDroppedBytes, readHead, type AnswerHead } from './answer.ts';
 import type { Connection } from './connection.ts';
 
@@ -25,9 +26,7 @@ export interface CallRequest {
 export interface HearingOut {
   readonly clock: Clock;
   readonly maxMs: number;
-  /** Called when its time-out has come before its end. */
-  readonly onGivenUp: () => void;
-  /** Called after that, once, when it has really ended and its connection is closed. */
+  /** Called once, after a call whose time-out came before its end has really ended and its connection is closed. */
   readonly onEnd: () => void;
 }
 
@@ -44,48 +43,47 @@ export type Exchange =
   | { readonly kind: 'aborted' };
 
 /**
- * Sends `request` and resolves when its fate is known; never rejects. The connection is unusable unless `answered`.
- * With `hearing`, a call that timed out goes on in the background; its connection is closed when it ends.
+ * Sends `request` and resolves with what `onEnd` makes of its fate; rejects only with what that throws. The connection
+ * is unusable unless `answered`. With `hearing`, a call that timed out is told as such and goes on in the background,
+ * as `isHeardOut` says; its connection is closed when it ends.
+ *
+ * `onEnd` and not a promise to wait for: the steps of a call that is answered are so few that each wait between them
+ * counts.
  */
-export function exchange(
+export function exchange<T>(
   deadlines: CallDeadlines,
   connection: Connection,
   request: CallRequest,
   signal: AbortSignal,
+  onEnd: (ended: Exchange, isHeardOut: boolean) => T,
   hearing?: HearingOut,
-): Promise<Exchange> {
-  const call = new Call(
-    connection,
-    request.needsBody,
-    deadlines,
-    AbortHook.of(signal),
-    hearing !== undefined,
-  );
-  if (signal.aborted) call.onAbort();
-  else {
-    const { path, headers, body } = request;
-    connection.client.dispatch({ method: 'POST', path, headers, body }, call);
-  }
-  return hearing === undefined ? call.result : heard(connection, call, hearing);
-}
-
-async function heard(connection: Connection, call: Call, hearing: HearingOut): Promise<Exchange> {
-  const result = await call.result;
-  if (call.isGivenUp) {
-    hearing.onGivenUp();
-    void hearOut(connection, call, hearing);
-  }
-  return result;
+): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const settle = (ended: Exchange, isHeardOut: boolean): void => {
+      try {
+        resolve(onEnd(ended, isHeardOut));
+      } catch (error) {
+        reject(error as Error);
+      }
+    };
+    const hook = AbortHook.of(signal);
+    const call = new Call(connection, request.needsBody, deadlines, hook, settle, hearing);
+    if (signal.aborted) call.onAbort();
+    else {
+      const { path, headers, body } = request;
+      connection.client.dispatch({ method: 'POST', path, headers, body }, call);
+    }
+  });
 }
 
 async function hearOut(
   connection: Connection,
-  call: Call,
+  ended: Promise<void>,
   { clock, maxMs, onEnd }: HearingOut,
 ): Promise<void> {
   const over = new AbortController();
   const limit = clock.sleep(maxMs, over.signal);
-  await Promise.race([call.ended, limit]);
+  await Promise.race([ended, limit]);
   over.abort('ended');
   await limit;
   await connection.destroy();
@@ -102,19 +100,15 @@ class Call implements Dispatcher.DispatchHandler, Watched<Call> {
   list: object | undefined;
   deadlineMs = 0;
   head: AnswerHead | undefined;
-  /** Its result is out, and it goes on to its end. */
-  isGivenUp = false;
-  readonly result: Promise<Exchange>;
-  /** After `giveUp`: resolves when nothing more is coming. */
-  ended: Promise<void> | undefined;
   readonly #connection: Connection;
   readonly #needsBody: (head: AnswerHead) => boolean;
   readonly #body = new BodyBuffer();
-  readonly #settle: (result: Exchange) => void;
+  readonly #settle: (ended: Exchange, isHeardOut: boolean) => void;
   readonly #deadlines: CallDeadlines;
   readonly #hook: AbortHook;
-  readonly #isHeardOut: boolean;
-  #over: (() => void) | undefined;
+  readonly #hearing: HearingOut | undefined;
+  /** Its result is out, and it goes on to its end; resolved then. */
+  #heardOut: Deferred<void> | undefined;
   #ended = false;
   #sent = false;
   #received = 0;
@@ -125,60 +119,56 @@ class Call implements Dispatcher.DispatchHandler, Watched<Call> {
     needsBody: (head: AnswerHead) => boolean,
     deadlines: CallDeadlines,
     hook: AbortHook,
-    isHeardOut: boolean,
+    settle: (ended: Exchange, isHeardOut: boolean) => void,
+    hearing: HearingOut | undefined,
   ) {
     this.#connection = connection;
     this.#needsBody = needsBody;
     this.#deadlines = deadlines;
     this.#hook = hook;
-    this.#isHeardOut = isHeardOut;
-    const { promise, resolve } = Promise.withResolvers<Exchange>();
-    this.result = promise;
-    this.#settle = resolve;
-    hook.add(this.onAbort);
+    this.#settle = settle;
+    this.#hearing = hearing;
+    hook.add(this);
   }
 
-  readonly onAbort = (): void => this.end({ kind: 'aborted' });
+  onAbort(): void {
+    this.end({ kind: 'aborted' });
+  }
 
   expire(): void {
-    if (this.#isHeardOut) this.giveUp({ kind: 'timed-out', head: this.head });
-    else this.end({ kind: 'timed-out', head: this.head });
-  }
-
-  /** Gives the result without ending the request. */
-  giveUp(result: Exchange): void {
-    if (this.#ended) return;
-    this.isGivenUp = true;
-    const { promise, resolve } = Promise.withResolvers<void>();
-    this.ended = promise;
-    this.#over = resolve;
-    this.#finish(result);
+    const result: Exchange = { kind: 'timed-out', head: this.head };
+    if (this.#hearing === undefined) this.end(result);
+    else if (!this.#ended) {
+      this.#heardOut = deferred();
+      this.#finish(result);
+      void hearOut(this.#connection, this.#heardOut.promise, this.#hearing);
+    }
   }
 
   end(result: Exchange): void {
     if (this.#ended) return;
     this.#ended = true;
-    this.#over?.();
+    this.#heardOut?.resolve();
     if (result.kind !== 'answered') {
       this.#controller?.abort(new Error('The call has ended'));
       // Nothing may go out on it again; a request that still waits in it is cancelled before its first byte. What
       // is heard out closes it at its own end.
-      if (!this.isGivenUp) this.#connection.giveUp();
+      if (this.#heardOut === undefined) this.#connection.giveUp();
     }
-    this.#finish(result);
+    if (this.#heardOut === undefined) this.#finish(result);
   }
 
   #finish(result: Exchange): void {
-    this.#hook.delete(this.onAbort);
+    this.#hook.delete(this);
     this.#deadlines.delete(this);
     this.#connection.reused = true;
-    this.#settle(this.#told(result) ?? result);
+    this.#settle(this.#told(result) ?? result, this.#heardOut !== undefined);
   }
 
   /** A head that tells all stands, however its body ended. */
   #told(result: Exchange): Exchange | undefined {
     if (!('head' in result) || result.head === undefined || this.#needsBody(result.head)) return undefined;
-    return { kind: 'answered', head: result.head, body: new Uint8Array() };
+    return { kind: 'answered', head: result.head, body: nothing };
   }
 
   onRequestStart(controller: Dispatcher.DispatchController): void {
@@ -208,7 +198,7 @@ class Call implements Dispatcher.DispatchHandler, Watched<Call> {
     if (this.#ended || head === undefined) return;
     this.#received += chunk.length;
     if (this.#received > this.#limit(head)) this.end({ kind: 'oversize', head });
-    else if (this.#needsBody(head) && !this.isGivenUp) this.#body.append(chunk);
+    else if (this.#needsBody(head) && this.#heardOut === undefined) this.#body.append(chunk);
   }
 
   onResponseEnd(): void {
@@ -233,3 +223,5 @@ class Call implements Dispatcher.DispatchHandler, Watched<Call> {
     return this.#needsBody(head) ? maxAnswerBytes : maxDroppedBytes;
   }
 }
+
+const nothing = new Uint8Array();

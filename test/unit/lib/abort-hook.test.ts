@@ -8,10 +8,11 @@ describe('the hook of a signal', () => {
     expect(AbortHook.of(controller.signal)).toBe(hook);
     expect(AbortHook.of(new AbortController().signal)).not.toBe(hook);
     const done: string[] = [];
-    const first = (): number => done.push('first');
+    const call = (name: string) => ({ onAbort: () => void done.push(name) });
+    const first = call('first');
     hook.add(first);
     hook.delete(first);
-    hook.add(() => done.push('second'));
+    hook.add(call('second'));
     controller.abort();
     controller.abort();
     expect(done).toEqual(['second']);
@@ -24,9 +25,9 @@ describe('the hook of a signal', () => {
     const controller = new AbortController();
     const hook = AbortHook.of(controller.signal);
     const done: string[] = [];
-    const actions = new Map(['first', 'second', 'third'].map((name) => [name, () => done.push(name)]));
-    for (const action of actions.values()) hook.add(action);
-    hook.delete(actions.get(without) ?? (() => undefined));
+    const calls = ['first', 'second', 'third'].map((name) => ({ name, onAbort: () => void done.push(name) }));
+    for (const call of calls) hook.add(call);
+    for (const call of calls) if (call.name === without) hook.delete(call);
     controller.abort();
     expect(done.toSorted()).toEqual([left, 'third'].toSorted());
   });

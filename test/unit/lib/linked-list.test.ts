@@ -1,11 +1,11 @@
 import { describe, expect, test } from 'vitest';
-import { LinkedList, unlinked, type Linked } from '../../../src/lib/linked-list.ts';
+import { LinkedList, type Linked } from '../../../src/lib/linked-list.ts';
 
 interface Item extends Linked<Item> {
   readonly name: string;
 }
 
-const item = (name: string): Item => ({ ...unlinked(), name });
+const item = (name: string): Item => ({ before: undefined, behind: undefined, list: undefined, name });
 const names = (list: LinkedList<Item>): string => [...list].map(({ name }) => name).join('');
 
 describe('a linked list', () => {

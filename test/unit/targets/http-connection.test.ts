@@ -28,7 +28,13 @@ const request = { path: '/', headers: [], body: Buffer.from('{}'), needsBody };
 const send = (socket: Duplex) => {
   const connection = new Connection('http://orders.shop.svc', socket as Socket, 60_000, () => undefined);
   const { signal } = new AbortController();
-  return exchange(new DeadlineWatch(new VirtualClock(), 1000, signal), connection, request, signal);
+  return exchange(
+    new DeadlineWatch(new VirtualClock(), 1000, signal),
+    connection,
+    request,
+    signal,
+    (ended) => ended,
+  );
 };
 
 describe('how far a call came', () => {
@@ -79,7 +85,7 @@ describe('how far a call came', () => {
     const connection = new Connection('http://orders.shop.svc', socket as Socket, 60_000, () => undefined);
     const signal = AbortSignal.abort();
     const deadlines = new DeadlineWatch<never>(new VirtualClock(), 1000, signal);
-    const result = await exchange(deadlines, connection, request, signal);
+    const result = await exchange(deadlines, connection, request, signal, (ended) => ended);
     expect(result).toEqual({ kind: 'aborted' });
     expect(hasWritten).toBe(false);
     expect(socket.destroyed).toBe(true);
