@@ -53,7 +53,7 @@ const house: Readonly<Record<string, Room>> = {
   'backends/cluster': { rooms: ['lib', 'api', 'controller/backend', 'fleet'] },
   telemetry: {
     rooms: ['lib', 'api'],
-    types: ['controller', 'fleet', 'poller', 'kube'],
+    types: ['controller', 'fleet', 'poller', 'kube', 'backends/aws'],
     packages: ['pino', 'prom-client'],
   },
   http: { rooms: ['lib', 'api', 'telemetry', 'poller/ports'], packages: ['prom-client'] },

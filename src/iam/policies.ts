@@ -5,12 +5,14 @@ import type { EventSourceMapping } from '../api/mapping.ts';
 import { PolicyArns } from './arns.ts';
 import { functionStatements } from './function-role.ts';
 import { documentOf, maximumPolicyLength, merged, policyName, type Policy } from './policy.ts';
-import { controllerStatements, pollerStatements } from './sluice.ts';
+import { controllerStatements, metricStatements, pollerStatements } from './sluice.ts';
 
 export interface PolicyOptions {
   readonly place: Place;
   /** The cluster's id, for the conditions of the controller. */
   readonly clusterID: string;
+  /** Whether the controller reads CloudWatch's metrics. */
+  readonly cloudWatchMetrics?: boolean;
 }
 
 export interface Policies {
@@ -36,7 +38,10 @@ export function policiesOf(mappings: readonly EventSourceMapping[], options: Pol
     })),
     {
       owner: { kind: 'controller' as const },
-      statements: merged(controllerStatements(managed, options.clusterID, arns)),
+      statements: merged([
+        ...controllerStatements(managed, options.clusterID, arns),
+        ...(options.cloudWatchMetrics === true ? metricStatements(managed) : []),
+      ]),
     },
     {
       owner: { kind: 'poller' as const },

@@ -10,6 +10,13 @@ import type { Statement } from './policy.ts';
 /** Tag of the cluster whose a mapping is. */
 const clusterTag = 'sluice.dev/cluster';
 
+/** The statement of a controller with `--cloudwatch-metrics`, where there is anything to ask for. */
+export function metricStatements(mappings: readonly EventSourceMapping[]): readonly Statement[] {
+  // It knows no resource.
+  const statement = { Sid: 'ReadMetrics', Action: ['cloudwatch:GetMetricData'], Resource: ['*'] };
+  return mappings.slice(0, 1).map(() => statement);
+}
+
 /** The statements of the controller for mappings in Managed mode. */
 export function controllerStatements(
   mappings: readonly EventSourceMapping[],

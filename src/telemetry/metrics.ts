@@ -70,6 +70,42 @@ export const definitions = {
     labels: mapping,
     cloudwatch: 'DeletedEventCount',
   },
+  sluice_dropped_events_total: {
+    kind: 'counter',
+    help: 'Records of streams that were given up, by reason; unspecified where CloudWatch counts.',
+    labels: [...mapping, 'reason'],
+    cloudwatch: 'DroppedEventCount',
+  },
+  sluice_destination_delivered_events_total: {
+    kind: 'counter',
+    help: 'Records delivered to the destination on failure, by its service.',
+    labels: [...mapping, 'destination_type'],
+    cloudwatch: 'OnFailureDestinationDeliveredEventCount',
+  },
+  sluice_destination_delivery_failures_total: {
+    kind: 'counter',
+    help: 'Deliveries to the destination on failure that failed, by its service.',
+    labels: [...mapping, 'destination_type'],
+    cloudwatch: 'OnFailureDestinationDeliveryErrorCount',
+  },
+  sluice_committed_events_total: {
+    kind: 'counter',
+    help: 'Records by which the committed offsets of Kafka have advanced.',
+    labels: mapping,
+    cloudwatch: 'CommittedEventCount',
+  },
+  sluice_commit_errors_total: {
+    kind: 'counter',
+    help: 'Commits of offsets of Kafka that failed.',
+    labels: mapping,
+    cloudwatch: 'CommitErrorCount',
+  },
+  sluice_schema_registry_errors_total: {
+    kind: 'counter',
+    help: 'Schemas that could not be fetched or records that they could not decode.',
+    labels: mapping,
+    cloudwatch: 'SchemaRegistryErrorCount',
+  },
   sluice_delete_failed_events_total: {
     kind: 'counter',
     help: 'Messages processed but not deleted: the queue will deliver them again.',
@@ -87,7 +123,7 @@ export const definitions = {
   },
   sluice_polling_errors_total: {
     kind: 'counter',
-    help: 'Receive calls that failed, by reason.',
+    help: 'Receive calls that failed, by reason; unspecified where CloudWatch counts.',
     labels: [...mapping, 'code'],
     cloudwatch: 'PollingErrorCount',
   },
@@ -98,7 +134,7 @@ export const definitions = {
   },
   sluice_invocation_errors_total: {
     kind: 'counter',
-    help: 'Invocations that failed, counted per batch: class is function, timeout, throttle or unreachable.',
+    help: 'Invocations that failed, counted per batch: class is function, timeout, throttle or unreachable; unspecified where CloudWatch counts.',
     labels: [...mapping, 'class'],
     cloudwatch: 'InvokeErrorCount',
   },
@@ -129,6 +165,30 @@ export const definitions = {
     help: 'Messages in the queue by state (visible, in_flight, delayed), as SQS approximates them; read once a minute, and every five minutes while the queue is empty.',
     labels: [...mapping, 'state'],
     cost: '8,640 to 43,200 GetQueueAttributes calls per mapping and month',
+  },
+  sluice_pollers: {
+    kind: 'gauge',
+    help: 'Pollers of AWS that run in provisioned mode.',
+    labels: mapping,
+    cloudwatch: 'ProvisionedPollers',
+  },
+  sluice_kafka_offset_lag: {
+    kind: 'gauge',
+    help: 'Records between the newest and the committed offset, summed over the partitions; without the group KafkaMetrics, OffsetLag of the function.',
+    labels: mapping,
+    cloudwatch: 'SumOffsetLag',
+  },
+  sluice_kafka_offset_lag_max: {
+    kind: 'gauge',
+    help: 'Records between the newest and the committed offset, of the partition that has the most.',
+    labels: mapping,
+    cloudwatch: 'MaxOffsetLag',
+  },
+  sluice_iterator_age_seconds: {
+    kind: 'gauge',
+    help: 'Age of the last record of a batch when it was handed over, of the shard where it is the greatest. CloudWatch has it by function: mappings of one function share it.',
+    labels: mapping,
+    cloudwatch: 'IteratorAge',
   },
   sluice_oldest_event_age_seconds: {
     kind: 'gauge',
@@ -204,6 +264,17 @@ export const definitions = {
     kind: 'counter',
     help: 'Calls of AWS control-plane APIs that were refused for their rate.',
     labels: ['service'],
+  },
+  sluice_cloudwatch_metrics_requested_total: {
+    kind: 'counter',
+    help: 'Metrics asked of CloudWatch, again in each round.',
+    labels: [],
+    cost: 'AWS bills each: $0.01 per 1,000 in most Regions',
+  },
+  sluice_cloudwatch_rounds_failed_total: {
+    kind: 'counter',
+    help: 'Rounds of an identity and Region in which not all metrics of CloudWatch could be read, by reason; made good by a later one.',
+    labels: ['reason'],
   },
   sluice_drift_detected_total: {
     kind: 'counter',
@@ -299,7 +370,8 @@ export const definitions = {
 } as const satisfies Record<string, Definition>;
 
 export type MetricName = keyof typeof definitions;
-type NamesOf<K extends Kind> = {
+/** The names of metrics of one kind. */
+export type NamesOf<K extends Kind> = {
   [N in MetricName]: (typeof definitions)[N]['kind'] extends K ? N : never;
 }[MetricName];
 
@@ -354,6 +426,12 @@ export class Metrics {
 
   add(name: NamesOf<'gauge'>, labels: Labels, by: number): void {
     this.series(name, labels).value += by;
+  }
+
+  /** Removes one series, if it is there. */
+  remove(name: NamesOf<'counter' | 'gauge'>, labels: Labels): void {
+    const removed = this.#families.get(name)?.remove(labels);
+    if (removed !== undefined) this.#owned.get(ownerOf(labels) ?? '')?.delete(removed);
   }
 
   /** Sets a series and removes the others of the same metric and mapping: for labels whose values change. */

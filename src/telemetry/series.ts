@@ -50,8 +50,12 @@ export class Family {
     return series;
   }
 
-  remove(labels: Labels): void {
-    this.#series.delete(keyOf(this.#labels, labels));
+  /** Takes a series out and returns it, if it was there. */
+  remove(labels: Labels): Series | undefined {
+    const key = keyOf(this.#labels, labels);
+    const series = this.#series.get(key);
+    this.#series.delete(key);
+    return series;
   }
 
   clear(): void {

@@ -60,6 +60,25 @@ describe('series', () => {
     expect(await seriesOf(metrics, true)).toEqual(await seriesOf(before, true));
   });
 
+  test('one is removed alone, and nothing is made of one that is not there', async () => {
+    const metrics = new Metrics({ processMetrics: false });
+    const before = await seriesOf(metrics, true);
+    metrics.remove('sluice_polled_events_total', orders);
+    expect(await seriesOf(metrics, true)).toEqual(before);
+    metrics.inc('sluice_polled_events_total', orders, 5);
+    metrics.inc('sluice_deleted_events_total', orders, 2);
+    metrics.remove('sluice_polled_events_total', orders);
+    const left = (await seriesOf(metrics)).filter((line) => line.includes('mapping='));
+    expect(left.map((line) => line.split('{')[0])).toEqual(['sluice_deleted_events_total']);
+    // It begins anew, and goes away with its mapping like any other.
+    metrics.inc('sluice_polled_events_total', orders, 1);
+    expect(await seriesOf(metrics)).toContain(
+      'sluice_polled_events_total{namespace="shop",mapping="orders",source_type="sqs",origin="poller"} 1',
+    );
+    metrics.forget('shop', 'orders');
+    expect(await seriesOf(metrics, true)).toEqual(before);
+  });
+
   test('`setOneOf` leaves exactly one value at 1', async () => {
     const metrics = new Metrics({ processMetrics: false });
     for (const state of ['starting', 'running', 'paused'])
@@ -123,7 +142,7 @@ describe('the list', () => {
 
   test('has no label that could hold an ARN, an id or a text without bound', () => {
     const bounded = new Set(
-      'namespace mapping source_type origin code outcome class reason state uuid function mode type status target_type'
+      'namespace mapping source_type origin code outcome class reason state uuid function mode type status target_type destination_type'
         .concat(' version node resource pool service operation field name controller result method host verb')
         .split(' '),
     );
@@ -141,6 +160,16 @@ describe('the list', () => {
       InvokedEventCount: 'sluice_invoked_events_total',
       FailedInvokeEventCount: 'sluice_failed_invoke_events_total',
       DeletedEventCount: 'sluice_deleted_events_total',
+      DroppedEventCount: 'sluice_dropped_events_total',
+      OnFailureDestinationDeliveredEventCount: 'sluice_destination_delivered_events_total',
+      OnFailureDestinationDeliveryErrorCount: 'sluice_destination_delivery_failures_total',
+      CommittedEventCount: 'sluice_committed_events_total',
+      CommitErrorCount: 'sluice_commit_errors_total',
+      SchemaRegistryErrorCount: 'sluice_schema_registry_errors_total',
+      ProvisionedPollers: 'sluice_pollers',
+      SumOffsetLag: 'sluice_kafka_offset_lag',
+      MaxOffsetLag: 'sluice_kafka_offset_lag_max',
+      IteratorAge: 'sluice_iterator_age_seconds',
       PollingErrorCount: 'sluice_polling_errors_total',
       InvokeErrorCount: 'sluice_invocation_errors_total',
     });
