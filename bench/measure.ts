@@ -85,7 +85,7 @@ export async function measure(plan: Plan): Promise<void> {
   // pace, where warming up takes longest, the latencies of one tell enough.
   if (of.kind !== 'drain') return together(plan);
   for (let run = 0; run < runs; run++)
-    for (const name of names) await together({ ...plan, names: [name], runs: 1 });
+    for (const name of names) await together({ ...plan, names: [name], runs: of.waves });
 }
 
 /** Measures candidates that live beside one another, by turns. */

@@ -188,7 +188,7 @@ function identityOf({ metadata, spec }: MappingClass, mapping: EventSourceMappin
           `\`aws.roleARN\` must be left out: ${owner} has the identity ${kind}; found ${quote(asked.roleARN)}`,
         );
       }
-      return { kind, name: asked?.serviceAccountName ?? 'default' };
+      return serviceAccountOf(mapping);
   }
 }
 
@@ -237,7 +237,6 @@ function urlRule(mappingClass: MappingClass, mapping: EventSourceMapping): Denie
   );
 }
 
-/** The oldest mappings keep their place, so that a new one never takes it from one that runs. */
 /** What a class may say and this release does not do: refused rather than passed over in silence. */
 function gapRule({ metadata, spec }: MappingClass, mapping: EventSourceMapping): Denied | undefined {
   const gap = (field: string): Denied =>
@@ -245,13 +244,13 @@ function gapRule({ metadata, spec }: MappingClass, mapping: EventSourceMapping):
       'NotSupported',
       `MappingClass ${quote(metadata.name)}: \`${field}\` is not supported by this release`,
     );
-  if (spec.aws?.identity === 'ServiceAccount') return gap('aws.identity: ServiceAccount');
   if (mapping.spec.mode !== 'Poller') return undefined;
   if (spec.quotas?.concurrency !== undefined) return gap('quotas.concurrency');
   if (spec.quotas?.bytesInFlight !== undefined) return gap('quotas.bytesInFlight');
   return undefined;
 }
 
+/** The oldest mappings keep their place, so that a new one never takes it from one that runs. */
 function quotaRule(mappingClass: MappingClass, { mapping, siblings }: AdmissionInput): Denied | undefined {
   const quota = mappingClass.spec.quotas?.mappings;
   if (quota === undefined) return undefined;
@@ -311,7 +310,12 @@ export function identityForRelease(
   mapping: EventSourceMapping,
   mappingClass: MappingClass | undefined,
 ): Identity {
-  const roleARN = mappingClass?.spec.aws?.identity === 'Role' ? mappingClass.spec.aws.roleARN : undefined;
-  if (roleARN === undefined) return { kind: 'Installation' };
+  const { identity, roleARN } = mappingClass?.spec.aws ?? {};
+  if (identity === 'ServiceAccount') return serviceAccountOf(mapping);
+  if (identity !== 'Role' || roleARN === undefined) return { kind: 'Installation' };
   return { kind: 'Role', roleARN: expandNamespace(roleARN, namespaceOf(mapping)) };
+}
+
+function serviceAccountOf({ spec }: EventSourceMapping): Identity {
+  return { kind: 'ServiceAccount', name: spec.aws?.serviceAccountName ?? 'default' };
 }

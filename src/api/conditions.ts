@@ -359,8 +359,16 @@ export const reasons = {
     fix: 'Set the clock by a time server.',
   },
   AssumeRoleFailed: {
-    description: 'The role of the class or mapping cannot be assumed.',
-    fix: "Correct the role's trust policy or `aws.roleARN`.",
+    description: 'The role of the class, mapping or ServiceAccount cannot be assumed.',
+    fix: "Correct the role's trust policy, or the role that the class or the ServiceAccount names.",
+  },
+  ServiceAccountNotFound: {
+    description: 'The ServiceAccount as which AWS is to be called does not exist, or names no role.',
+    fix: 'Create it with the annotation `eks.amazonaws.com/role-arn`, or correct `aws.serviceAccountName`.',
+  },
+  ServiceAccountNotPermitted: {
+    description: "Sluice may not use the namespace's ServiceAccount.",
+    fix: 'Let the admin list it in `serviceAccountAccess` of the controller and of the pool.',
   },
 
   // Other conditions and Events

@@ -89,6 +89,10 @@ export const statusSchema = object('What Sluice knows of the mapping.', {
       { maxItems: 64, keys: ['name'] },
     ),
   }),
+  callerARN: shown(
+    'As whom AWS is called in Managed mode: the ARN that sts:GetCallerIdentity gives, where it can be had.',
+    2048,
+  ),
   lastHandledReconcileAt: shown('Last handled value of the annotation sluice.dev/requestedAt.', 256),
 });
 

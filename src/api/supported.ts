@@ -35,8 +35,6 @@ export function supported(spec: EventSourceMappingSpec): readonly Unsupported[] 
     found.push({ path, message: `\`${path}\`: ${what} is not supported by this release` });
   };
 
-  if (spec.aws?.serviceAccountName !== undefined)
-    no('aws.serviceAccountName', "a tenant's own ServiceAccount");
   if (spec.mode === 'Poller') {
     // Who asks for Observe must not get deliveries.
     if (spec.managementPolicy === 'Observe') no('managementPolicy', '`Observe` in Poller mode');

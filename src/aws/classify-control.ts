@@ -51,7 +51,8 @@ export function classifyControlError(error: unknown, call: AwsCall): ControlFail
       error: retried(uuidAtEnd.test(words) ? 'Conflict' : 'Progressing'),
     };
   }
-  if (facts.code === 'ResourceNotFoundException' || facts.status === 404) {
+  // By its name alone: a gateway that knows no such path must not make a mapping pass for deleted.
+  if (facts.code === 'ResourceNotFoundException') {
     return text.includes('function not found')
       ? { kind: 'function-not-found', error: retried('FunctionNotFound') }
       : { kind: 'not-found', error: retried('Progressing') };

@@ -134,8 +134,9 @@ export function faultOf(facts: AwsErrorFacts): AwsFault {
   if (status === 429) return 'throttled';
   if (status === 401 || status === 403) return 'denied';
   if (status === 413) return 'too-large';
-  // A body that cannot be read as an answer comes with status 200 and is tried again, too.
-  return status >= 400 && status < 500 && status !== 408 ? 'rejected' : 'failed';
+  // What cannot be read is no answer of AWS's, whatever its status: a proxy's page, say. It is tried again.
+  const isAnswer = !unreadable.has(facts.code) && status !== 408;
+  return isAnswer && status >= 400 && status < 500 ? 'rejected' : 'failed';
 }
 
 /** The reasons that mean the same in every room. */

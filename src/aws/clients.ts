@@ -14,13 +14,22 @@ import {
   assumedCredentials,
   defaultCredentials,
   identityKey,
+  serviceAccountCredentials,
   type AwsIdentity,
   type CredentialsProvider,
+  type ServiceAccounts,
 } from './credentials.ts';
 import { endpointOf, type AwsEndpoints, type AwsService } from './endpoints.ts';
 import { agentProxy, type ProxySettings } from './proxy.ts';
 import { SignedClient, type SignedClientOptions } from './sigv4-client.ts';
-import { lambdaAddress, sqsAddress, type ServiceAddress } from './sigv4-endpoint.ts';
+import {
+  cloudWatchAddress,
+  lambdaAddress,
+  sqsAddress,
+  stsAddress,
+  taggingAddress,
+  type ServiceAddress,
+} from './sigv4-endpoint.ts';
 
 export type ClientUse = 'poll' | 'invoke' | 'control' | 'paced';
 
@@ -40,6 +49,8 @@ export interface AwsClientsOptions {
   readonly proxy?: ProxySettings | undefined;
   /** Instead of the SDK's default chain. */
   readonly credentials?: CredentialsProvider | undefined;
+  /** Where tenants' own ServiceAccounts are asked for; undefined where there is no cluster. */
+  readonly serviceAccounts?: ServiceAccounts | undefined;
   /**
    * Connections to one host and client, default 2,048. A long poll holds one for its whole time, so the number is a
    * guard against leaks, not a throttle: too few would make deletes wait behind idle polls.
@@ -91,6 +102,8 @@ export const pollTimeoutMs = 35_000;
 const controlTimeoutMs = 20_000;
 const connectTimeoutMs = 5_000;
 const defaultMaxSockets = 2048;
+/** 100,800 data points, the most of an answer, of some 30 bytes each, and room. */
+const maxMetricDataBytes = 8 * 1024 * 1024;
 const silent = { trace() {}, debug() {}, info() {}, warn() {}, error() {} };
 
 export class AwsClients implements AsyncDisposable {
@@ -135,6 +148,30 @@ export class AwsClients implements AsyncDisposable {
     return this.#signed('lambda', place, lambdaAddress, { maxAnswerBytes });
   }
 
+  /** The Resource Groups Tagging API, of which the SDK that Sluice carries has no client. */
+  signedTagging(place: AwsPlace): ClientLease<SignedClient> {
+    const { endpoints } = this.#options;
+    return this.#signed('tagging', place, (config) => taggingAddress(config, endpoints?.lambda), {});
+  }
+
+  /** CloudWatch, of which the SDK that Sluice carries has no client either. */
+  signedCloudWatch(place: AwsPlace): ClientLease<SignedClient> {
+    return this.#signed('monitoring', place, cloudWatchAddress, {
+      targetPrefix: 'GraniteServiceVersion20100801',
+      maxAnswerBytes: maxMetricDataBytes,
+    });
+  }
+
+  /** Tells of a call that was not made by a client of the SDK. */
+  told(call: ControlCall): void {
+    this.#options.observe?.(call);
+  }
+
+  /** STS without the SDK, for what it says of an identity. */
+  signedSts(place: AwsPlace): ClientLease<SignedClient> {
+    return this.#signed('sts', place, stsAddress, {});
+  }
+
   lambda(place: AwsPlace, use: ClientUse): ClientLease<LambdaClient> {
     return this.#lease('lambda', place, use, (config) =>
       this.#observed('lambda', use, new LambdaClient(config)),
@@ -149,7 +186,7 @@ export class AwsClients implements AsyncDisposable {
   }
 
   #signed(
-    service: 'sqs' | 'lambda',
+    service: 'sqs' | 'lambda' | 'tagging' | 'monitoring' | 'sts',
     place: AwsPlace,
     address: (config: LambdaClientConfig) => Promise<ServiceAddress>,
     more: Pick<SignedClientOptions, 'targetPrefix' | 'maxAnswerBytes'>,
@@ -272,13 +309,26 @@ export class AwsClients implements AsyncDisposable {
     const key = identityKey(identity);
     let provider = this.#credentials.get(key);
     if (provider === undefined) {
-      provider = assumedCredentials(this.#options.clock, identity, this.#base, {
-        region,
-        endpoint: endpointOf(this.#options.endpoints ?? {}, 'sts'),
-        proxy: this.#options.proxy,
-      });
+      provider = this.#newCredentials(identity, region);
       this.#credentials.set(key, provider);
     }
     return provider;
+  }
+
+  #newCredentials(
+    identity: Exclude<AwsIdentity, { readonly kind: 'Installation' }>,
+    region: string,
+  ): CredentialsProvider {
+    const { clock, endpoints = {}, proxy, serviceAccounts } = this.#options;
+    const sts = { region, endpoint: endpointOf(endpoints, 'sts'), proxy };
+    if (identity.kind === 'Role') return assumedCredentials(clock, identity, this.#base, sts);
+    if (serviceAccounts === undefined) {
+      throw new SluiceError(
+        'NotSupported',
+        `\`aws.serviceAccountName\` must be left out where there is no cluster; found ${identity.name}`,
+        never,
+      );
+    }
+    return serviceAccountCredentials(clock, identity, serviceAccounts, sts);
   }
 }

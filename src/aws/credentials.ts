@@ -4,7 +4,9 @@
  * does not look like a broken queue. Nothing is written anywhere.
  */
 import { createHash } from 'node:crypto';
-import { fromNodeProviderChain, fromTemporaryCredentials } from '@aws-sdk/credential-providers';
+import { fromNodeProviderChain, fromTemporaryCredentials, fromWebToken } from '@aws-sdk/credential-providers';
+import { parseArn } from '../api/arn.ts';
+import type { Identity } from '../api/class-rules.ts';
 import type { Clock } from '../lib/clock.ts';
 import { backoff, SluiceError } from '../lib/errors.ts';
 import { clean, factsOf } from './error-facts.ts';
@@ -19,7 +21,7 @@ export interface AwsCredentials {
 
 export type CredentialsProvider = () => Promise<AwsCredentials>;
 
-/** The pod's or user's own credentials, or a role that they assume. */
+/** The pod's or user's own credentials, a role that they assume, or the role of a tenant's ServiceAccount. */
 export type AwsIdentity =
   | { readonly kind: 'Installation' }
   | {
@@ -27,7 +29,21 @@ export type AwsIdentity =
       readonly roleARN: string;
       readonly externalID: string;
       readonly sessionName: string;
+    }
+  | {
+      readonly kind: 'ServiceAccount';
+      readonly namespace: string;
+      readonly name: string;
+      readonly sessionName: string;
     };
+
+/** What the cluster says of a ServiceAccount; its errors are `SluiceError`s with a documented reason. */
+export interface ServiceAccounts {
+  /** The role that it names, as for IRSA. */
+  roleARN(namespace: string, name: string, signal: AbortSignal): Promise<string>;
+  /** A token that shows `audience` that the bearer is this ServiceAccount; short-lived. */
+  token(namespace: string, name: string, audience: string, signal: AbortSignal): Promise<string>;
+}
 
 export const installationIdentity: AwsIdentity = { kind: 'Installation' };
 
@@ -36,14 +52,32 @@ export const installationIdentity: AwsIdentity = { kind: 'Installation' };
  * choice, so that a trust policy can tell tenants apart. Charsets are STS's (`[\w+=,.@:/-]` and `[\w+=,.@-]`).
  */
 export function roleIdentity(roleARN: string, clusterID: string, namespace: string): AwsIdentity {
-  const name = `${clusterID}/${namespace}`;
   return {
     kind: 'Role',
     roleARN,
-    externalID: shape(name, /[^\w+=,.@:/-]/g, '-', 1224),
-    // `/` is not allowed here. A namespace has no `@`, so the last one parts the two again.
-    sessionName: shape(name.replaceAll('/', '@'), /[^\w+=,.@-]/g, '-', 64),
+    externalID: shape(`${clusterID}/${namespace}`, /[^\w+=,.@:/-]/g, '-', 1224),
+    sessionName: sessionNameOf(clusterID, namespace),
   };
+}
+
+/** As whom AWS is called for a mapping of `namespace`. */
+export function awsIdentity(identity: Identity, clusterID: string, namespace: string): AwsIdentity {
+  switch (identity.kind) {
+    case 'Installation':
+      return installationIdentity;
+    case 'Role':
+      return roleIdentity(identity.roleARN, clusterID, namespace);
+    case 'ServiceAccount': {
+      // Always of the mapping's own namespace: there is no way to name another's.
+      const { kind, name } = identity;
+      return { kind, namespace, name, sessionName: sessionNameOf(clusterID, namespace) };
+    }
+  }
+}
+
+/** `/` is not allowed here. A namespace has no `@`, so the last one parts the two again. */
+function sessionNameOf(clusterID: string, namespace: string): string {
+  return shape(`${clusterID}@${namespace}`.replaceAll('/', '@'), /[^\w+=,.@-]/g, '-', 64);
 }
 
 /** Replaces what STS refuses and keeps names distinct that differ only in what had to go. */
@@ -56,9 +90,16 @@ function shape(name: string, refused: RegExp, by: string, maxLength: number): st
 
 /** Two identities with the same key share clients and credentials. */
 export function identityKey(identity: AwsIdentity): string {
-  return identity.kind === 'Role'
-    ? JSON.stringify([identity.roleARN, identity.externalID, identity.sessionName])
-    : identity.kind;
+  switch (identity.kind) {
+    case 'Installation':
+      return identity.kind;
+    case 'Role':
+      return JSON.stringify([identity.roleARN, identity.externalID, identity.sessionName]);
+    case 'ServiceAccount': {
+      const { kind, namespace, name, sessionName } = identity;
+      return JSON.stringify([kind, namespace, name, sessionName]);
+    }
+  }
 }
 
 /** What a role is assumed with: the Region and endpoint of STS. */
@@ -105,21 +146,70 @@ export function assumedCredentials(
       ExternalId: identity.externalID,
       DurationSeconds: 3600,
     },
-    clientConfig: {
-      region: sts.region,
-      ...(sts.endpoint === undefined ? {} : { endpoint: sts.endpoint }),
-      ...throughProxy(sts.proxy),
-    },
+    clientConfig: clientOf(sts),
   });
-  return remembered(clock, provider, (error) => {
+  return remembered(
+    clock,
+    provider,
+    refusalOf('sts:AssumeRole', () => identity.roleARN),
+  );
+}
+
+/** The longest that a question about a ServiceAccount may take. */
+const askTimeoutMs = 15_000;
+
+/**
+ * Credentials of a tenant's ServiceAccount: a token for it, shown to STS for the role that it names. Both are asked for
+ * anew each time that credentials are renewed, so another role counts within the hour.
+ */
+export function serviceAccountCredentials(
+  clock: Clock,
+  { namespace, name, sessionName }: AwsIdentity & { readonly kind: 'ServiceAccount' },
+  accounts: ServiceAccounts,
+  sts: StsPlace,
+): CredentialsProvider {
+  let roleARN = '';
+  const provider = async (): Promise<AwsCredentials> => {
+    const over = new AbortController();
+    const cancel = clock.after(askTimeoutMs, () => over.abort());
+    try {
+      roleARN = await accounts.roleARN(namespace, name, over.signal);
+      const token = await accounts.token(namespace, name, audienceOf(roleARN), over.signal);
+      const exchange = fromWebToken({
+        webIdentityToken: token,
+        roleArn: roleARN,
+        roleSessionName: sessionName,
+        durationSeconds: 3600,
+        clientConfig: clientOf(sts),
+      });
+      return await exchange();
+    } finally {
+      cancel();
+    }
+  };
+  const where = (): string => `${roleARN} for the ServiceAccount ${namespace}/${name}`;
+  return remembered(clock, provider, refusalOf('sts:AssumeRoleWithWebIdentity', where));
+}
+
+/** Whom the token is for: STS, which is called otherwise in China. */
+function audienceOf(roleARN: string): string {
+  return parseArn(roleARN)?.partition === 'aws-cn' ? 'sts.amazonaws.com.cn' : 'sts.amazonaws.com';
+}
+
+function clientOf({ region, endpoint, proxy }: StsPlace): object {
+  return { region, ...(endpoint === undefined ? {} : { endpoint }), ...throughProxy(proxy) };
+}
+
+function refusalOf(action: string, where: () => string): (error: unknown) => SluiceError {
+  return (error) => {
     const facts = factsOf(error);
     if (facts.known !== undefined) return facts.known;
     return new SluiceError(
       'AssumeRoleFailed',
-      `sts:AssumeRole on ${identity.roleARN}: ${facts.code}: ${facts.detail}`,
+      `${action} on ${where()}: ${facts.code}: ${facts.detail}`,
       backoff,
     );
-  });
+  };
 }
 
 /** What a client of the chain needs to go through a proxy. Credentials of this machine are fetched without one. */

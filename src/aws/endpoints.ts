@@ -10,9 +10,13 @@ export interface AwsEndpoints {
   readonly sqs?: string | undefined;
   readonly lambda?: string | undefined;
   readonly sts?: string | undefined;
+  /** The Resource Groups Tagging API. */
+  readonly tagging?: string | undefined;
+  /** CloudWatch. */
+  readonly monitoring?: string | undefined;
 }
 
-export type AwsService = 'sqs' | 'lambda' | 'sts';
+export type AwsService = 'sqs' | 'lambda' | 'sts' | 'tagging' | 'monitoring';
 
 /**
  * Reads `AWS_ENDPOINT_URL`, `AWS_ENDPOINT_URL_SQS` and so on, unless `AWS_IGNORE_CONFIGURED_ENDPOINT_URLS` is true.
@@ -35,6 +39,8 @@ export function endpointsFromEnv(env: Readonly<Record<string, string | undefined
     sqs: read('AWS_ENDPOINT_URL_SQS'),
     lambda: read('AWS_ENDPOINT_URL_LAMBDA'),
     sts: read('AWS_ENDPOINT_URL_STS'),
+    tagging: read('AWS_ENDPOINT_URL_RESOURCE_GROUPS_TAGGING_API'),
+    monitoring: read('AWS_ENDPOINT_URL_CLOUDWATCH'),
   };
 }
 

@@ -40,6 +40,55 @@ export async function lambdaAddress(config: LambdaClientConfig): Promise<Service
   return { origin: address.origin, path: address.path.replace(invokePath, '') || '/' };
 }
 
+/**
+ * The address of the Resource Groups Tagging API: the custom one of the configuration, else beside AWS's own of Lambda,
+ * which has the same partition, Region and variant. Rejects where Lambda has a custom one, `lambdaEndpoint` or another
+ * that the SDK finds: where that is needed there may be no way to another service.
+ */
+export async function taggingAddress(
+  config: LambdaClientConfig,
+  lambdaEndpoint?: string,
+): Promise<ServiceAddress> {
+  if (typeof config.endpoint === 'string') {
+    const { origin, pathname } = new URL(config.endpoint);
+    return { origin, path: pathname };
+  }
+  const { origin } = await lambdaAddress(
+    lambdaEndpoint === undefined ? config : { ...config, endpoint: lambdaEndpoint },
+  );
+  if (!/^https:\/\/lambda[.-]/.test(origin)) throw new Error('No address of the Resource Groups Tagging API');
+  return { origin: origin.replace('lambda', 'tagging'), path: '/' };
+}
+
+/** The address of CloudWatch under a client's configuration. Rejects when the configuration names none. */
+export function cloudWatchAddress(config: LambdaClientConfig): Promise<ServiceAddress> {
+  return addressLikeLambda(config, 'CloudWatch', 'monitoring');
+}
+
+/** The address of STS in the configuration's Region. Rejects when the configuration names none. */
+export function stsAddress(config: LambdaClientConfig): Promise<ServiceAddress> {
+  return addressLikeLambda(config, 'STS', 'sts');
+}
+
+/**
+ * The address of a service of which the SDK that Sluice carries has no client. What is configured for the service is
+ * looked up by the SDK itself, under that service's id. Otherwise it is AWS's own: that of Lambda, which has the same
+ * partition, Region and variant, with the first word of the host that the service's published rules give. They differ in
+ * one thing: GovCloud has no such word with `-fips`.
+ */
+async function addressLikeLambda(
+  config: LambdaClientConfig,
+  serviceId: string,
+  host: string,
+): Promise<ServiceAddress> {
+  const client = new LambdaClient({ ...config, ...unsigned, serviceId });
+  const address = await addressOf(client, () => client.send(new InvokeCommand({ FunctionName: 'any' })));
+  if (client.config.isCustomEndpoint === true)
+    return { origin: address.origin, path: `${address.path.replace(invokePath, '')}/` };
+  const [, fips = '', rest = ''] = /^https:\/\/lambda(-fips)?(\..*)$/.exec(address.origin) ?? [];
+  return { origin: `https://${host}${rest.startsWith('.us-gov-') ? '' : fips}${rest}`, path: '/' };
+}
+
 /** Nothing is signed; the real ones may need a call. */
 const unsigned = { credentials: { accessKeyId: 'none', secretAccessKey: 'none' } };
 

@@ -57,4 +57,14 @@ export const controllerOptions = {
     value: 'N',
     help: 'The most calls of the control plane of AWS Lambda per second, of the 15 that an account and Region have. They start at 5 and slow down when AWS refuses one. Default 15.',
   },
+  'cloudwatch-metrics': {
+    type: choiceType(['true', 'false'], 'false'),
+    value: 'BOOL',
+    help: 'Show on /metrics, with `origin="cloudwatch"`, what CloudWatch counts for mappings in Managed mode: true or false. AWS bills each metric asked for, $0.01 per 1,000 in most Regions: with the default interval 8,640 in 30 days, so some $0.35 for an SQS mapping with four of them. Default false.',
+  },
+  'cloudwatch-metrics-interval-seconds': {
+    type: integerType(60, 3600, 300),
+    value: 'N',
+    help: 'How often CloudWatch is asked, in seconds; half the interval costs twice as much. Default 300.',
+  },
 } as const satisfies Options;

@@ -9,6 +9,7 @@ import { checkSpec } from '../api/check.ts';
 import { apiVersion, group, resources } from '../api/meta.ts';
 import type { EventSourceMapping } from '../api/mapping.ts';
 import { AwsClients } from '../aws/clients.ts';
+import type { CloudWatchFollower } from '../backends/aws/cloudwatch/follower.ts';
 import { ClusterBackend } from '../backends/cluster/backend.ts';
 import { DeletionHold } from '../controller/deletion-hold.ts';
 import { kubernetesEvent, type Emit } from '../controller/events.ts';
@@ -21,11 +22,13 @@ import { LeaderElector } from '../kube/leader-election.ts';
 import { leaseAccess } from '../kube/lease.ts';
 import { KubeMappingStore } from '../kube/mapping-store.ts';
 import { keyOf } from '../kube/resource.ts';
+import { kubeServiceAccounts } from '../kube/service-accounts.ts';
 import { systemClock } from '../lib/clock.ts';
 import { messageOf } from '../lib/errors.ts';
 import { anySignal, TaskGroup } from '../lib/lifecycle.ts';
 import { createLog } from '../telemetry/log.ts';
 import { Metrics } from '../telemetry/metrics.ts';
+import { narrateCloudWatch } from '../telemetry/narrate-cloudwatch.ts';
 import { narrateController } from '../telemetry/narrate-controller.ts';
 import { exportReflectors, exportWorkQueue, narrateKube } from '../telemetry/narrate-kube.ts';
 import { classBook } from './class-book.ts';
@@ -35,6 +38,7 @@ import { optionsHelp, parseOptions } from './config.ts';
 import { controllerOptions } from './controller-options.ts';
 import { awsFromEnv } from './engine.ts';
 import { managedBackend } from './managed.ts';
+import { managedMetrics } from './managed-metrics.ts';
 import { ReconcileLoop } from './reconcile-loop.ts';
 import { patternProblem } from './run-files.ts';
 import { readScope } from './scope.ts';
@@ -131,6 +135,8 @@ async function runController(argv: readonly string[], io: Io): Promise<number> {
 
   /** Keys go here; nowhere while this process does not lead, since a new leader looks at everything anyway. */
   let loop: ReconcileLoop | undefined;
+  /** Of CloudWatch's metrics, where they are wanted. */
+  let follower: CloudWatchFollower | undefined;
   const enqueue = (keys: Iterable<string>): void => {
     for (const key of keys) loop?.queue.add(key);
   };
@@ -146,6 +152,7 @@ async function runController(argv: readonly string[], io: Io): Promise<number> {
     onGone: (mapping) => {
       loop?.queue.forget(keyOf(mapping));
       emit({ kind: 'forgotten', mapping: refOf(mapping) });
+      follower?.forget(mapping.status?.mapping?.uuid ?? '');
     },
   });
   for (const reflector of Object.values(cache.reflectors)) tasks.run(() => reflector.run(background.signal));
@@ -161,6 +168,7 @@ async function runController(argv: readonly string[], io: Io): Promise<number> {
     version,
     clock,
     ...awsFromEnv(io.env),
+    serviceAccounts: kubeServiceAccounts(api),
     observe: (call) => metrics.inc('sluice_aws_requests_total', { ...call }),
   });
   const lead = async (leading: AbortSignal): Promise<void> => {
@@ -200,6 +208,20 @@ async function runController(argv: readonly string[], io: Io): Promise<number> {
     exportWorkQueue(metrics, current.queue.name, () => current.queue.snapshot());
     loop = current;
     enqueue(cache.mappings().map(keyOf));
+    if (values['cloudwatch-metrics'] === 'true') {
+      const following = managedMetrics({
+        clusterID: values['cluster-id'],
+        clients,
+        clock,
+        intervalMs: values['cloudwatch-metrics-interval-seconds'] * 1000,
+        mappings: cache.mappings,
+        classes: classBook(cache),
+        emit: narrateCloudWatch({ metrics, log }),
+      });
+      follower = following;
+      // Beside the loop: whatever becomes of it, mappings are kept in step.
+      tasks.run(() => following.run(leading));
+    }
     try {
       await current.run(leading);
     } finally {

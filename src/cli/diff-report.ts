@@ -2,7 +2,6 @@
 import { awsFields } from '../api/aws-fields.ts';
 import type { Effective } from '../api/effective.ts';
 import type { EventSourceMapping } from '../api/mapping.ts';
-import { supported } from '../api/supported.ts';
 import { ownershipTags } from '../backends/aws/ownership.ts';
 import type { Difference, Observation } from '../controller/backend.ts';
 import { plan } from '../controller/plan.ts';
@@ -36,13 +35,9 @@ export function mappingLabel({ metadata }: EventSourceMapping): string {
 
 /** Why nobody needs to ask AWS about a mapping, or undefined. */
 export function withoutAws(mapping: EventSourceMapping): Change | undefined {
-  const about = { mapping: mappingLabel(mapping), fields: [] };
-  if (mapping.spec.mode !== 'Managed')
-    return { ...about, action: 'skipped', message: 'it is in Poller mode, and AWS has no part in it' };
-  const [missing] = supported(mapping.spec);
-  return missing === undefined
-    ? undefined
-    : { ...about, action: 'refused', message: `NotSupported: ${missing.message}` };
+  if (mapping.spec.mode === 'Managed') return undefined;
+  const message = 'it is in Poller mode, and AWS has no part in it';
+  return { mapping: mappingLabel(mapping), fields: [], action: 'skipped', message };
 }
 
 /** What the controller would do about what was observed. */

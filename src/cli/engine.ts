@@ -3,6 +3,7 @@
  * the byte budget, narration and health; where mappings come from and where reports go is the caller's.
  */
 import { AwsClients, type AwsClientKind } from '../aws/clients.ts';
+import type { ServiceAccounts } from '../aws/credentials.ts';
 import { endpointsFromEnv, type AwsEndpoints } from '../aws/endpoints.ts';
 import { proxyFromEnv, type ProxySettings } from '../aws/proxy.ts';
 import type { EffectiveStatus } from '../api/mapping.ts';
@@ -84,6 +85,8 @@ export interface EngineOptions {
   readonly awsClient?: AwsClientKind;
   readonly services: ServiceFollower;
   readonly secrets: SecretReader;
+  /** Where tenants' own ServiceAccounts are asked for; undefined without a cluster. */
+  readonly serviceAccounts?: ServiceAccounts;
   /** How often Secrets are read again; default 60,000. */
   readonly secretRefreshMs?: number;
   readonly bufferBytes: number;
@@ -136,6 +139,7 @@ export function createEngine(options: EngineOptions): Engine {
     profile: options.aws.profile,
     proxy: options.aws.proxy,
     pollClient: options.awsClient,
+    serviceAccounts: options.serviceAccounts,
     observe: (call) => metrics.inc('sluice_aws_requests_total', { ...call }),
   });
   const budget = createByteBudget(options.bufferBytes);

@@ -6,7 +6,7 @@ import { policiesOf } from '../iam/policies.ts';
 import { UsageError, exitCodes, type Command } from './command.ts';
 import { optionsHelp, parseOptions, type Options } from './config.ts';
 import { manifestsOption, readMappings } from './mapping-files.ts';
-import { accountIDType, choiceType } from './option-types.ts';
+import { accountIDType, choiceType, switchType } from './option-types.ts';
 
 const options = {
   filename: manifestsOption,
@@ -29,6 +29,10 @@ const options = {
     type: accountIDType,
     value: 'ID',
     help: 'Account of ARNs that name none. Default: a wildcard.',
+  },
+  'cloudwatch-metrics': {
+    type: switchType,
+    help: 'For a controller with --cloudwatch-metrics true.',
   },
   output: {
     type: choiceType(['json', 'cloudformation', 'terraform'], 'json'),
@@ -75,6 +79,7 @@ Examples:
     const { policies, notes } = policiesOf(wanted, {
       place: { region: values.region, accountID: values['account-id'] },
       clusterID: values['cluster-id'] ?? '',
+      cloudWatchMetrics: values['cloudwatch-metrics'],
     });
     const chosen = policies.filter(({ owner }) => values.for === 'all' || owner.kind === values.for);
     for (const note of notes) await io.err(`note: ${note}\n`);

@@ -165,17 +165,22 @@ function sourceOf({ mapping, place }: Placed): string {
 function workOf(one: Placed, generation: number, all: readonly Placed[]): Work {
   const { metadata, spec } = one.mapping;
   const namespace = metadata.namespace ?? 'default';
-  const roleARN = spec.aws?.roleARN;
   const disabled = spec.enabled === false ? 'Disabled' : false;
   return {
     mapping: { ...one.mapping, metadata: { ...metadata, namespace, generation } },
     place: one.place,
-    identity: roleARN === undefined ? { kind: 'Installation' } : { kind: 'Role', roleARN },
+    identity: identityOf(spec),
     allowedURLs: 'any',
     allowLoopback: true,
     sharedSource: all.some((other) => other !== one && sourceOf(other) === sourceOf(one)),
     paused: pauseScope(metadata) === 'delivery' ? 'PausedDelivery' : disabled,
   };
+}
+
+/** What the spec says, where no class says what is allowed. A ServiceAccount is refused when it is opened. */
+function identityOf({ aws }: EventSourceMapping['spec']): Work['identity'] {
+  if (aws?.serviceAccountName !== undefined) return { kind: 'ServiceAccount', name: aws.serviceAccountName };
+  return aws?.roleARN === undefined ? { kind: 'Installation' } : { kind: 'Role', roleARN: aws.roleARN };
 }
 
 /** Numbers the texts of each mapping, so that a file which changes elsewhere leaves a mapping alone. */

@@ -5,12 +5,14 @@
  */
 import { parseArn } from '../api/arn.ts';
 import type { Identity } from '../api/class-rules.ts';
+import { Callers } from '../aws/caller.ts';
 import { AwsClients } from '../aws/clients.ts';
-import { installationIdentity, roleIdentity } from '../aws/credentials.ts';
+import { awsIdentity } from '../aws/credentials.ts';
 import { AwsBackend } from '../backends/aws/backend.ts';
 import { mappingApi, type AccountApi, type MappingApi } from '../backends/aws/client.ts';
 import { AdaptivePace, pacedApi } from '../backends/aws/pace.ts';
 import { AccountView } from '../backends/aws/sweep.ts';
+import { tagIndex } from '../backends/aws/tag-index.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { Random } from '../lib/random.ts';
 
@@ -39,9 +41,12 @@ export function managedBackend(options: ManagedOptions): AwsBackend {
   const { clusterID, clients, clock, random, driftIntervalMs, onRefused } = options;
   const places = new Places({ ...options, expected: countedSeldom(clock, options.expected) });
   const apis = new Map<string, MappingApi & AccountApi>();
+  const callers = new Callers(clients);
   return new AwsBackend({
     clusterID,
     recheckMs: driftIntervalMs * recheckShare,
+    callerARN: (identity, namespace, region) =>
+      callers.arnOf({ region, identity: awsIdentity(identity, clusterID, namespace) }),
     api: (identity, namespace, region) => {
       const who = JSON.stringify([identity, identity.kind === 'Installation' ? '' : namespace]);
       const key = JSON.stringify([who, region]);
@@ -49,15 +54,23 @@ export function managedBackend(options: ManagedOptions): AwsBackend {
       if (api === undefined) {
         const place = { region, identity: awsIdentity(identity, clusterID, namespace) };
         const { client } = clients.lambda(place, 'paced');
-        const raw = mappingApi(client, (signal) => places.of(identity, region).pace.take(signal));
+        const turn = (signal: AbortSignal): Promise<void> =>
+          places.of(identity, namespace, region).pace.take(signal);
+        const raw = mappingApi(client, turn, clock);
         const refused = (): void => {
-          places.of(identity, region).pace.refused();
+          places.of(identity, namespace, region).pace.refused();
           onRefused();
         };
-        api = pacedApi(raw, { clock, random, onRefused: refused });
+        const tagged = tagIndex(clients.signedTagging(place).client, clusterID, (call) =>
+          clients.told({ service: 'tagging', ...call }),
+        );
+        api = pacedApi({ ...raw, tagged }, { clock, random, onRefused: refused });
         apis.set(key, api);
       }
-      return { ...places.of(identity, region).view.apiFor(api, who), [Symbol.dispose]: () => undefined };
+      return {
+        ...places.of(identity, namespace, region).view.apiFor(api, who),
+        [Symbol.dispose]: () => undefined,
+      };
     },
   });
 }
@@ -67,7 +80,7 @@ interface Place {
   readonly view: AccountView;
 }
 
-/** The accounts and Regions. The installation's own account is known once AWS has shown a mapping of it. */
+/** The accounts and Regions. That of an identity which names none is known once AWS has shown a mapping of it. */
 class Places {
   readonly #options: Omit<ManagedOptions, 'clients'>;
   readonly #places = new Map<string, Place>();
@@ -76,9 +89,9 @@ class Places {
     this.#options = options;
   }
 
-  of(identity: Identity, region: string | undefined): Place {
+  of(identity: Identity, namespace: string, region: string | undefined): Place {
     if (identity.kind === 'Role') return this.#at(parseArn(identity.roleARN)?.accountID ?? '', region);
-    const own = this.#at('', region);
+    const own = this.#at(identity.kind === 'Installation' ? '' : `${namespace}/${identity.name}`, region);
     const { accountID } = own.view;
     if (accountID === undefined) return own;
     const key = keyOf(accountID, region);
@@ -111,19 +124,4 @@ function countedSeldom(clock: Clock, count: () => number): () => number {
     if (clock.monotonic() - atMs >= countedMs) [value, atMs] = [count(), clock.monotonic()];
     return value;
   };
-}
-
-function awsIdentity(
-  identity: Identity,
-  clusterID: string,
-  namespace: string,
-): ReturnType<typeof roleIdentity> {
-  switch (identity.kind) {
-    case 'Role':
-      return roleIdentity(identity.roleARN, clusterID, namespace);
-    case 'Installation':
-    // `api/supported.ts` keeps a mapping with a ServiceAccount of its own from getting here.
-    case 'ServiceAccount':
-      return installationIdentity;
-  }
 }

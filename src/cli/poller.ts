@@ -20,6 +20,7 @@ import { Reflector } from '../kube/reflector.ts';
 import { kubeReportStore } from '../kube/report-store.ts';
 import { leases } from '../kube/resource.ts';
 import { kubeSecretReader } from '../kube/secret-reader.ts';
+import { kubeServiceAccounts } from '../kube/service-accounts.ts';
 import { KubeServiceFollower } from '../kube/service-follower.ts';
 import { systemClock } from '../lib/clock.ts';
 import { messageOf } from '../lib/errors.ts';
@@ -141,6 +142,7 @@ async function runPoller(argv: readonly string[], io: Io): Promise<number> {
     aws: awsFromEnv(io.env),
     services,
     secrets: kubeSecretReader(api),
+    serviceAccounts: kubeServiceAccounts(api),
     secretRefreshMs: values['secret-refresh-seconds'] * 1000,
     addressOverride: values['endpoint-address-override'],
     onChange: () => reporter?.touch(),

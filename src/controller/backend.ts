@@ -44,6 +44,8 @@ export interface Facts {
   readonly state: string;
   readonly mapping?: EventSourceMappingStatus['mapping'];
   readonly poller?: EventSourceMappingStatus['poller'];
+  /** As whom AWS is called, where that is known. */
+  readonly callerARN?: string | undefined;
   readonly sourceHealthy: Health;
   readonly targetHealthy: Health;
   /** The reason is right for `SourceHealthy`: what works but is probably not meant. */

@@ -50,6 +50,7 @@ export function statusOf(input: StatusInput): EventSourceMappingStatus {
       : situation.kind === 'handing-over'
         ? previous?.mapping
         : undefined;
+  const callerARN = mapping.spec.mode === 'Managed' ? (facts?.callerARN ?? previous?.callerARN) : undefined;
   const poller = mapping.spec.mode === 'Poller' ? (facts?.poller ?? previous?.poller) : undefined;
   return plain({
     observedGeneration: mapping.metadata.generation ?? 0,
@@ -60,6 +61,7 @@ export function statusOf(input: StatusInput): EventSourceMappingStatus {
     effective: { values: effectiveValues(effective, mapping, external), origins: effective.origins },
     mapping: external,
     poller,
+    callerARN,
     lastHandledReconcileAt: requested ?? previous?.lastHandledReconcileAt,
   });
 }

@@ -60,7 +60,6 @@ export function workFor(mapping: EventSourceMapping, admission: Admitted, shared
   return {
     mapping,
     place: placeOf(mapping, admission.class),
-    // `supported` keeps a mapping with a ServiceAccount of its own from getting here.
     identity: admission.identity,
     allowedURLs: expandAll(admission.class.spec.targets?.allowedURLs ?? [], mapping.metadata.namespace ?? ''),
     allowLoopback: false,

@@ -5,7 +5,7 @@
 import { completeArn } from '../api/arn.ts';
 import { effective, type Effective } from '../api/effective.ts';
 import { supported } from '../api/supported.ts';
-import { installationIdentity, roleIdentity, type AwsIdentity } from '../aws/credentials.ts';
+import { awsIdentity, type AwsIdentity } from '../aws/credentials.ts';
 import { compileFilterCriteria } from '../filter/filter-criteria.ts';
 import { SluiceError, never } from '../lib/errors.ts';
 import { TaskGroup } from '../lib/lifecycle.ts';
@@ -222,21 +222,6 @@ function sourceArn(work: Work): string {
   throw new SluiceError('InvalidSpec', `\`eventSourceARN\` must be an ARN, found ${text}`, never);
 }
 
-function identityOf(deps: { readonly clusterID: string }, work: Work): AwsIdentity {
-  switch (work.identity.kind) {
-    case 'Installation':
-      return installationIdentity;
-    case 'Role':
-      return roleIdentity(
-        work.identity.roleARN,
-        deps.clusterID,
-        work.mapping.metadata.namespace ?? 'default',
-      );
-    case 'ServiceAccount':
-      throw new SluiceError(
-        'NotSupported',
-        "`aws.serviceAccountName`: a tenant's own ServiceAccount is not supported by this release",
-        never,
-      );
-  }
+function identityOf(deps: { readonly clusterID: string }, { mapping, identity }: Work): AwsIdentity {
+  return awsIdentity(identity, deps.clusterID, mapping.metadata.namespace ?? 'default');
 }

@@ -209,6 +209,15 @@ const byTemplate: readonly Case[] = [
     says: [/`pools.default.secretAccess` must be about `watchNamespaces`; found the namespace b/],
   },
   {
+    why: 'ServiceAccounts of a namespace that is not served',
+    values: {
+      scope: 'namespaces',
+      watchNamespaces: ['a'],
+      controller: { serviceAccountAccess: [{ namespace: 'b', names: ['c'] }] },
+    },
+    says: [/`controller.serviceAccountAccess` must be about `watchNamespaces`; found the namespace b/],
+  },
+  {
     why: 'two monitors',
     values: { metrics: { podMonitor: { enabled: true }, serviceMonitor: { enabled: true } } },
     says: [/`metrics.serviceMonitor.enabled` must be false/],

@@ -55,6 +55,8 @@ export interface ApiAnswer {
 export interface ApiRequest {
   readonly method?: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
   readonly body?: unknown;
+  /** Default: `application/json`. */
+  readonly accept?: string;
   /** Default: `application/json`; for PATCH `application/merge-patch+json`. */
   readonly contentType?: string;
   readonly token?: string;
@@ -106,7 +108,7 @@ export class ControlPlaneAccess {
       ca: this.ca,
       headers: {
         authorization: `Bearer ${request.token ?? this.token}`,
-        accept: 'application/json',
+        accept: request.accept ?? 'application/json',
         ...(payload === undefined ? {} : { 'content-type': request.contentType ?? type }),
       },
       ...(payload === undefined ? {} : { payload }),

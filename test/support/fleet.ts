@@ -23,12 +23,14 @@ export class TestFleet implements AsyncDisposable {
   controller: Sluice | undefined;
   readonly #env: Readonly<Record<string, string>>;
   readonly #alsoWatch: readonly TestNamespace[];
+  readonly #kubeconfigs: TestFleetOptions['kubeconfigs'];
+  readonly #clusterID: string;
 
   constructor(
     controlPlane: ControlPlaneAccess,
     names: { readonly namespace: TestNamespace; readonly system: TestNamespace; readonly className: string },
     env: Readonly<Record<string, string>>,
-    alsoWatch: readonly TestNamespace[] = [],
+    { alsoWatch = [], kubeconfigs, clusterID = 'test' }: TestFleetOptions = {},
   ) {
     this.controlPlane = controlPlane;
     this.namespace = names.namespace;
@@ -36,6 +38,8 @@ export class TestFleet implements AsyncDisposable {
     this.className = names.className;
     this.#env = env;
     this.#alsoWatch = alsoWatch;
+    this.#clusterID = clusterID;
+    this.#kubeconfigs = kubeconfigs;
   }
 
   startController(args: readonly string[] = []): Sluice {
@@ -105,14 +109,15 @@ export class TestFleet implements AsyncDisposable {
   #start(args: readonly string[]): Sluice {
     const common = [
       '--cluster-id',
-      'test',
+      this.#clusterID,
       '--namespace',
       this.system.name,
       '--metrics-address',
       '127.0.0.1:0',
     ];
     const watched = [this.namespace, ...this.#alsoWatch].flatMap(({ name }) => ['--watch-namespaces', name]);
-    const scope = [...watched, '--kubeconfig', this.controlPlane.kubeconfig];
+    const kubeconfig = this.#kubeconfigs?.[args[0] === 'poller' ? 'poller' : 'controller'];
+    const scope = [...watched, '--kubeconfig', kubeconfig ?? this.controlPlane.kubeconfig];
     const process = startSluice([...args, ...common, ...scope], this.#env);
     this.processes.push(process);
     return process;
@@ -124,6 +129,12 @@ export interface TestFleetOptions {
   readonly alsoWatch?: readonly TestNamespace[];
   /** Laid over the environment of the processes. */
   readonly env?: Readonly<Record<string, string>>;
+  /** Default: `test`. */
+  readonly clusterID?: string;
+  /** As whom the processes ask the API server; default the admin. */
+  readonly kubeconfigs?: { readonly controller: string; readonly poller: string };
+  /** Where Leases and reports are; default a new namespace. */
+  readonly system?: TestNamespace;
 }
 
 export async function testFleet(
@@ -132,7 +143,7 @@ export async function testFleet(
   options: TestFleetOptions = {},
 ): Promise<TestFleet> {
   const namespace = await testNamespace(controlPlane);
-  const system = await testNamespace(controlPlane);
+  const system = options.system ?? (await testNamespace(controlPlane));
   const className = `pool-${randomBytes(4).toString('hex')}`;
   await namespace.apply({
     apiVersion: 'sluice.dev/v1alpha1',
@@ -141,5 +152,5 @@ export async function testFleet(
     spec: { namespaces: [namespace.name], pool: className },
   });
   const env = { ...awsEnvironment(aws), ...options.env };
-  return new TestFleet(controlPlane, { namespace, system, className }, env, options.alsoWatch);
+  return new TestFleet(controlPlane, { namespace, system, className }, env, options);
 }

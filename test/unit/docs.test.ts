@@ -219,7 +219,6 @@ describe('what works in this version', () => {
       words: '`provisionedPollerConfig`',
       spec: { ...poller, provisionedPollerConfig: { minimumPollers: 2 } },
     },
-    { words: '`aws.serviceAccountName`', spec: { ...poller, aws: { serviceAccountName: 'a' } } },
     { words: '`managementPolicy: Observe` in Poller mode', spec: { ...poller, managementPolicy: 'Observe' } },
   ])('not $words', ({ words, spec }) => {
     expect(refused).toContain(words);

@@ -159,6 +159,8 @@ spec:
 - --deletion-hold-percent={{ int $values.deletionHold.percent }}
 - --deletion-hold-over={{ int $values.deletionHold.over }}
 - --aws-requests-per-second={{ int $values.awsRequestsPerSecond }}
+- --cloudwatch-metrics={{ $values.cloudWatchMetrics.enabled }}
+- --cloudwatch-metrics-interval-seconds={{ int $values.cloudWatchMetrics.intervalSeconds }}
 - --lease-duration-seconds={{ int $values.leaderElection.leaseDurationSeconds }}
 - --renew-deadline-seconds={{ int $values.leaderElection.renewDeadlineSeconds }}
 - --retry-period-seconds={{ int $values.leaderElection.retryPeriodSeconds }}

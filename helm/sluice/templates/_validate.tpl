@@ -80,5 +80,10 @@
 {{- fail (printf "\n`%s.secretAccess` must be about `watchNamespaces`; found the namespace %s" $path .namespace) -}}
 {{- end -}}
 {{- end -}}
+{{- range .component.values.serviceAccountAccess -}}
+{{- if not (has .namespace $values.watchNamespaces) -}}
+{{- fail (printf "\n`%s.serviceAccountAccess` must be about `watchNamespaces`; found the namespace %s" $path .namespace) -}}
+{{- end -}}
+{{- end -}}
 {{- end -}}
 {{- end -}}

@@ -193,6 +193,10 @@ helm install sluice helm/sluice --namespace sluice-system --create-namespace \\
         ['MappingClasses', '`classes`, in `scope: cluster`'],
         ['CRDs, kept when the release goes', '`crds.install`, in `scope: cluster`'],
         ['Roles that let a pool read Secrets by name', '`poller.secretAccess`, `pools.*.secretAccess`'],
+        [
+          'Roles that let the controller or a pool ask for tokens of ServiceAccounts by name; in `scope: cluster` a ValidatingAdmissionPolicy of what tokens may be for',
+          '`controller.serviceAccountAccess`, `poller.serviceAccountAccess`, `pools.*.serviceAccountAccess`',
+        ],
         ['NetworkPolicies', '`networkPolicy.enabled`'],
         [
           'PodMonitor, or ServiceMonitor and Service',

@@ -31,6 +31,24 @@ const names = `^${label}(\\.${label})*$`;
 
 const replicas = (words: string): Value => integer(words, 2, 0, 1000);
 
+/** Who may be what at AWS: of the controller and of each pool. */
+const serviceAccountAccess: Value = list(
+  "ServiceAccounts of tenants as which AWS may be called, for classes with `aws.identity: ServiceAccount`. Each must have the annotation `eks.amazonaws.com/role-arn`. Tokens of no other can be asked for, and in `scope: cluster` a ValidatingAdmissionPolicy lets them be for AWS's STS alone.",
+  {
+    ...closed({
+      namespace: shaped(
+        'Namespace of the ServiceAccounts and of the mappings.',
+        'string',
+        namespaceName,
+        undefined,
+      ),
+      names: list('Their names.', objectName, { type: 'string', unique: true }),
+    }),
+    required: ['namespace', 'names'],
+  },
+  { type: 'object', example: '- namespace: shop\n  names: [orders-consumer]' },
+);
+
 const controllerFields: Fields = {
   enabled: flag(
     'Run it. A release without it has pollers only: further pools beside a release that has one, in the same namespace.',
@@ -59,6 +77,18 @@ const controllerFields: Fields = {
     1,
     15,
   ),
+  cloudWatchMetrics: group(
+    'What CloudWatch counts for mappings in Managed mode, on `/metrics` with `origin="cloudwatch"`. AWS bills each metric asked for, $0.01 per 1,000 in most Regions; see docs/explanation/managed-cost.md. The controller needs `cloudwatch:GetMetricData`.',
+    {
+      enabled: flag('Ask CloudWatch.', false),
+      intervalSeconds: integer(
+        'How often it is asked, in seconds; half the interval costs twice as much.',
+        300,
+        60,
+        3600,
+      ),
+    },
+  ),
   leaderElection: group("Times of leader election; those of Kubernetes' own controllers.", {
     leaseDurationSeconds: integer('How long others wait for a silent leader, in seconds.', 15, 1, 600),
     renewDeadlineSeconds: integer(
@@ -75,6 +105,7 @@ const controllerFields: Fields = {
     ),
   }),
   terminationGracePeriodSeconds: integer('Time to end in order, in seconds.', 30, 1, 3600),
+  serviceAccountAccess,
   ...podFields({ requests: { cpu: '50m', memory: '192Mi' }, limits: { memory: '384Mi' } }),
 };
 
@@ -132,6 +163,7 @@ const pollerFields: Fields = {
     },
     { type: 'object', example: '- namespace: shop\n  names: [orders-ca, orders-token]' },
   ),
+  serviceAccountAccess,
   ...podFields({ requests: { cpu: '100m', memory: '320Mi' }, limits: { memory: '640Mi' } }),
 };
 

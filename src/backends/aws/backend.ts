@@ -41,6 +41,12 @@ export interface AwsBackendOptions {
   ) => MappingApi & Disposable;
   /** How soon a settled mapping is looked at for drift. */
   readonly recheckMs: number;
+  /** As whom AWS is called, as far as that is known. */
+  readonly callerARN?: (
+    identity: Identity,
+    namespace: string,
+    region: string | undefined,
+  ) => string | undefined;
 }
 
 export class AwsBackend implements ExternalBackend {
@@ -56,7 +62,15 @@ export class AwsBackend implements ExternalBackend {
   async observe(subject: Subject, signal: AbortSignal): Promise<Observation> {
     const seen = await this.#observe(subject, 'recent', signal);
     // What was seen in passing is enough to leave a mapping alone, and never to act or to complain.
-    return seen.kind === 'drifted' || seen.kind === 'refused' ? this.#observe(subject, 'now', signal) : seen;
+    const sure = seen.kind === 'drifted' || seen.kind === 'refused';
+    return this.#withCaller(subject, sure ? await this.#observe(subject, 'now', signal) : seen);
+  }
+
+  #withCaller(subject: Subject, observation: Observation): Observation {
+    if (!('facts' in observation) || observation.facts === undefined) return observation;
+    const namespace = subject.mapping.metadata.namespace ?? '';
+    const callerARN = this.#options.callerARN?.(subject.identity, namespace, regionFor(subject));
+    return { ...observation, facts: { ...observation.facts, callerARN } };
   }
 
   async #observe(subject: Subject, freshness: Freshness, signal: AbortSignal): Promise<Observation> {

@@ -173,6 +173,7 @@ export const bases = {
         filterCriteriaError: { errorCode: 'KMSException', message: 'm' },
       },
       poller: { pool: 'default', members: [{ name: 'member', state: 'Running' }] },
+      callerARN: 'arn:aws:sts::000000000000:assumed-role/sluice/prod@shop',
       lastHandledReconcileAt: 'now',
     },
   ),

@@ -237,7 +237,6 @@ describe('a class admits or denies', () => {
   });
 
   it.each([
-    ['aws.identity: ServiceAccount', { aws: { identity: 'ServiceAccount' as const } }],
     ['quotas.concurrency', { quotas: { concurrency: 5 } }],
     ['quotas.bytesInFlight', { quotas: { bytesInFlight: 1_048_576 } }],
   ])('refuses what this release does not do for a class: %s', (field, spec) => {
@@ -522,6 +521,12 @@ describe('the identity that cleans up', () => {
       kind: 'Role',
       roleARN: 'arn:aws:iam::111122223333:role/tenant-shop',
     });
+    const own = aClass({ aws: { identity: 'ServiceAccount' } });
+    expect(identityForRelease(aMapping({ spec: { aws: { serviceAccountName: 'orders' } } }), own)).toEqual({
+      kind: 'ServiceAccount',
+      name: 'orders',
+    });
+    expect(identityForRelease(aMapping(), own)).toEqual({ kind: 'ServiceAccount', name: 'default' });
     expect(identityForRelease(aMapping(), aClass())).toEqual({ kind: 'Installation' });
     expect(identityForRelease(aMapping(), undefined)).toEqual({ kind: 'Installation' });
   });

@@ -233,7 +233,6 @@ describe('what is not built yet', () => {
     ['selfManagedEventSource', spec({ mode: 'Poller', selfManagedEventSource: kafka })],
     ['provisionedPollerConfig', aMapping({ provisionedPollerConfig: { minimumPollers: 2 } }).spec],
     ['poller.rateLimit', aMapping({ poller: { target: { http }, rateLimit: { batchesPerSecond: 1 } } }).spec],
-    ['aws.serviceAccountName', aMapping({ aws: { serviceAccountName: 'orders' } }).spec],
     ['managementPolicy', aMapping({ managementPolicy: 'Observe' }).spec],
   ])('names %s', (path, one) => {
     const found = supported(one);

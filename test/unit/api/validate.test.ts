@@ -290,7 +290,6 @@ describe('a warning, and no problem,', () => {
       '8: spec.metricsConfig.metrics[0]',
       'a value that AWS may add',
     ],
-    ['aws: {serviceAccountName: orders}', '8: spec.aws.serviceAccountName', 'not built yet'],
   ])('is %s', (line, want) => {
     const text = mapping(...base, line);
     expect(problems(text)).toEqual([]);

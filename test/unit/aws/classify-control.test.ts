@@ -51,6 +51,10 @@ describe('an error of the mapping API', () => {
     ['TimeoutError', undefined, 'late', 'unavailable'],
     ['CodeOfTomorrow', 503, 'x', 'unavailable'],
     ['CodeOfTomorrow', 400, 'x', 'rejected'],
+    // A gateway's, and no word of AWS's that the mapping does not exist.
+    ['UnknownError', 404, 'no Route matched with those values', 'rejected'],
+    ['SyntaxError', 404, 'Unexpected token < in JSON', 'unavailable'],
+    ['SyntaxError', 429, 'Unexpected token < in JSON', 'throttled'],
   ])('%s %s "%s" is %s', (name, status, message, kind) => {
     expect(classifyControlError(thrown(name, status, message), call).kind).toBe(kind);
   });

@@ -10,6 +10,14 @@ test("a service's own endpoint goes before the common one", () => {
   expect(endpointOf(endpoints, 'lambda')).toBe('http://127.0.0.1:1');
 });
 
+test('CloudWatch is called by its name in the environment, and signs by another', () => {
+  const endpoints = endpointsFromEnv({
+    AWS_ENDPOINT_URL: 'http://127.0.0.1:1',
+    AWS_ENDPOINT_URL_CLOUDWATCH: 'http://127.0.0.1:2',
+  });
+  expect(endpointOf(endpoints, 'monitoring')).toBe('http://127.0.0.1:2');
+});
+
 test.each([
   [{}],
   [{ AWS_ENDPOINT_URL: ' ' }],

@@ -3,7 +3,7 @@ import { SQSClient } from '@aws-sdk/client-sqs';
 import { describe, expect, test } from 'vitest';
 import { partitionOf } from '../../../src/api/arn.ts';
 import { dnsSuffixOf } from '../../../src/aws/partition.ts';
-import { lambdaAddress, sqsAddress } from '../../../src/aws/sigv4-endpoint.ts';
+import { cloudWatchAddress, lambdaAddress, sqsAddress } from '../../../src/aws/sigv4-endpoint.ts';
 
 /** Some Regions of each partition that the SDK knows, old and new. */
 const regions: Readonly<Record<string, readonly string[]>> = {
@@ -101,6 +101,66 @@ describe('where SQS is called without the SDK', () => {
       const config = { region: 'eu-west-1', endpoint: 'http://127.0.0.1:1', ...more };
       await expect(sqsAddress(config)).rejects.toThrow(/custom endpoint (is|are) not supported/);
     }
+  });
+});
+
+describe('where CloudWatch is called', () => {
+  /** By the service's published rules of endpoints, beside Lambda's hosts in the same place. */
+  const published = (region: string, fips: boolean, dualstack: boolean): string | undefined => {
+    const lambda = bySdk(region, fips, dualstack, LambdaClient);
+    const isGovCloud = partitionOf(region) === 'aws-us-gov';
+    return lambda?.replace(
+      /^https:\/\/lambda(-fips)?/,
+      `https://monitoring${fips && !isGovCloud ? '-fips' : ''}`,
+    );
+  };
+
+  test.each(places)('is where AWS has it in $region, with FIPS and dual-stack or not', async ({ region }) => {
+    for (const { fips, dualstack } of ways) {
+      const config = { region, useFipsEndpoint: fips, useDualstackEndpoint: dualstack };
+      const address = await cloudWatchAddress(config).catch(() => undefined);
+      expect([config, address?.origin]).toEqual([config, published(region, fips, dualstack)]);
+      if (address !== undefined) expect(address.path).toBe('/');
+    }
+  });
+
+  test.each([
+    {
+      region: 'us-east-1',
+      fips: false,
+      dualstack: false,
+      origin: 'https://monitoring.us-east-1.amazonaws.com',
+    },
+    {
+      region: 'us-east-1',
+      fips: true,
+      dualstack: false,
+      origin: 'https://monitoring-fips.us-east-1.amazonaws.com',
+    },
+    { region: 'eu-west-1', fips: false, dualstack: true, origin: 'https://monitoring.eu-west-1.api.aws' },
+    {
+      region: 'us-gov-west-1',
+      fips: true,
+      dualstack: false,
+      origin: 'https://monitoring.us-gov-west-1.amazonaws.com',
+    },
+    {
+      region: 'cn-north-1',
+      fips: false,
+      dualstack: false,
+      origin: 'https://monitoring.cn-north-1.amazonaws.com.cn',
+    },
+  ])('is $origin', async ({ region, fips, dualstack, origin }) => {
+    const config = { region, useFipsEndpoint: fips, useDualstackEndpoint: dualstack };
+    expect(await cloudWatchAddress(config)).toEqual({ origin, path: '/' });
+  });
+
+  test('is a custom endpoint with its path, also one that has the name of Lambda', async () => {
+    const endpoint = 'https://lambda.eu-west-1.example/base';
+    expect(await cloudWatchAddress({ region: 'eu-west-1', endpoint })).toEqual({
+      origin: 'https://lambda.eu-west-1.example',
+      path: '/base/',
+    });
   });
 });
 

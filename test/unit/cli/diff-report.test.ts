@@ -117,14 +117,6 @@ describe('what would become of a mapping', () => {
     expect(withoutAws(aPollerMapping())).toMatchObject({ action: 'skipped' });
     expect(withoutAws(aMapping())).toBeUndefined();
   });
-
-  it('is a refusal where this version does not do it', () => {
-    const spec = { ...aMapping().spec, aws: { serviceAccountName: 'tenant' } };
-    expect(withoutAws(aMapping({ spec }))).toMatchObject({
-      action: 'refused',
-      message: expect.stringMatching(/^NotSupported: /) as string,
-    });
-  });
 });
 
 it.each<{ argv: readonly string[]; message: RegExp }>([

@@ -53,6 +53,24 @@ describe('sluice iam', () => {
     expect(JSON.parse(out)).toEqual(policy === undefined ? undefined : documentOf(policy));
   });
 
+  it('lets the controller read CloudWatch only where it is to do so, and anything is Managed', async () => {
+    const actions = async (...more: readonly string[]): Promise<string> =>
+      (await run(['--cluster-id', 'prod', '--for', 'controller', ...more])).out;
+    expect(await actions()).not.toContain('cloudwatch:');
+    const { Statement: statements } = JSON.parse(await actions('--cloudwatch-metrics')) as {
+      Statement: readonly object[];
+    };
+    expect(statements.at(-1)).toEqual({
+      Sid: 'ReadMetrics',
+      Effect: 'Allow',
+      Action: 'cloudwatch:GetMetricData',
+      Resource: '*',
+    });
+    const polled = text.slice(text.indexOf('---'));
+    const { code } = await run(['--for', 'controller', '--cloudwatch-metrics'], polled);
+    expect(code).toBe(1);
+  });
+
   it('gives the same as CloudFormation', async () => {
     const { out } = await run(['--cluster-id', 'prod', '-o', 'cloudformation']);
     const { Resources, Outputs } = parse(out) as Readonly<Record<string, Readonly<Record<string, object>>>>;

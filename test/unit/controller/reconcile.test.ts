@@ -424,9 +424,8 @@ describe('a deleted mapping', () => {
     expect(world.store.get(key)).toBeUndefined();
   });
 
-  it('is cleaned up although its class is gone and its spec is not supported any more', async () => {
+  it('is cleaned up although its class is gone', async () => {
     const world = await settled();
-    world.store.edit(key, { aws: { serviceAccountName: 'orders' } });
     world.classes = [];
     world.store.delete(key);
     await world.settle();
@@ -602,7 +601,6 @@ describe('any pass', () => {
     const starts = [
       aMapping(),
       aMapping({ spec: { enabled: false } }),
-      aMapping({ spec: { aws: { serviceAccountName: 'orders' } } }),
       aMapping({ spec: { provisionedPollerConfig: { minimumPollers: 2 } } }),
       aMapping({ spec: { className: 'missing' } }),
       aMapping({ metadata: { annotations: { 'sluice.dev/paused': 'delivery' } } }),

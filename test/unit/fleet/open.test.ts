@@ -136,10 +136,13 @@ describe('what cannot work is refused before anything is opened', () => {
     expect(bench.insights).toEqual([]);
   });
 
-  test('a tenant’s own ServiceAccount', async () => {
+  test('a ServiceAccount where there is no cluster', async () => {
     await using bench = new Bench();
     const work = workOn({}, { identity: { kind: 'ServiceAccount', name: 'tenant' } });
-    await expect(bench.open(work)).rejects.toMatchObject({ reason: 'NotSupported' });
+    const opening = bench.open(work);
+    await expect(opening).rejects.toMatchObject({ reason: 'NotSupported' });
+    await expect(opening).rejects.toThrow('`aws.serviceAccountName` must be left out');
+    expect(bench.clients.size).toBe(0);
   });
 });
 
