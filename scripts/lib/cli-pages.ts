@@ -28,7 +28,7 @@ const awsVariables: readonly (readonly string[])[] = [
     'Web identity (IRSA) and Pod Identity, as EKS sets them.',
   ],
   [
-    '`AWS_ENDPOINT_URL_SQS`, `AWS_ENDPOINT_URL_LAMBDA`, `AWS_ENDPOINT_URL_STS`; `AWS_ENDPOINT_URL`',
+    '`AWS_ENDPOINT_URL_SQS`, `AWS_ENDPOINT_URL_LAMBDA`, `AWS_ENDPOINT_URL_STS`, `AWS_ENDPOINT_URL_RESOURCE_GROUPS_TAGGING_API`, `AWS_ENDPOINT_URL_CLOUDWATCH`; `AWS_ENDPOINT_URL`',
     'Custom endpoints, such as a VPC endpoint or an emulator: of one service, else of all. Without them the `services` and the `endpoint_url` of the profile.',
   ],
   ['`AWS_IGNORE_CONFIGURED_ENDPOINT_URLS`', '`true`: no custom endpoint is used.'],

@@ -63,6 +63,11 @@ describe('values that are flags', () => {
       command: 'controller',
       flag: 'retry-period-seconds',
     },
+    {
+      value: 'controller.cloudWatchMetrics.intervalSeconds',
+      command: 'controller',
+      flag: 'cloudwatch-metrics-interval-seconds',
+    },
     { value: 'poller.bufferMib', command: 'poller', flag: 'buffer-mib' },
     { value: 'poller.concurrency', command: 'poller', flag: 'concurrency' },
     { value: 'poller.graceSeconds', command: 'poller', flag: 'grace-seconds' },
