@@ -1,6 +1,7 @@
 /**
  * Lambda's API of event source mappings as a load: every answer takes a while, states pass by themselves, List pages,
- * and with a limit what comes faster is refused. It counts what it was asked.
+ * and with a limit what comes faster is refused. Beside it the index of tags, a service without that limit. It counts
+ * what it was asked, both together.
  */
 import { randomUUID } from 'node:crypto';
 import http from 'node:http';
@@ -33,6 +34,9 @@ export class ManagedStub implements AsyncDisposable {
   #filledMs = performance.now();
   #calls = new Map<string, number>();
   #refused = 0;
+  /** Calls in each five seconds since the last time. */
+  #rates: number[] = [];
+  #takenMs = performance.now();
 
   constructor(options: StubOptions) {
     this.#options = options;
@@ -42,10 +46,16 @@ export class ManagedStub implements AsyncDisposable {
       request.on('data', (chunk: Buffer) => chunks.push(chunk));
       request.on('end', () => {
         const text = Buffer.concat(chunks).toString('utf8');
+        // STS, which is asked once who the caller is, has limits of its own.
+        if (text.startsWith('Action=GetCallerIdentity')) {
+          response.end('<Arn>arn:aws:iam::000000000000:user/bench</Arn>');
+          return;
+        }
         const [status, body, code] = this.#answer(
           request.method ?? '',
           new URL(request.url ?? '', 'http://stub'),
           text === '' ? {} : (JSON.parse(text) as Record<string, unknown>),
+          request.headers['x-amz-target'] === 'ResourceGroupsTaggingAPI_20170126.GetResources',
         );
         const headers = {
           'content-type': 'application/json',
@@ -76,19 +86,31 @@ export class ManagedStub implements AsyncDisposable {
     readonly calls: Readonly<Record<string, number>>;
     readonly all: number;
     readonly refused: number;
+    readonly rates: readonly number[];
   } {
     const calls = Object.fromEntries(this.#calls);
-    const refused = this.#refused;
+    const [refused, rates] = [this.#refused, this.#rates];
+    this.#rates = [];
+    this.#takenMs = performance.now();
     this.#calls = new Map();
     this.#refused = 0;
-    return { calls, all: Object.values(calls).reduce((sum, count) => sum + count, 0), refused };
+    return { calls, all: Object.values(calls).reduce((sum, count) => sum + count, 0), refused, rates };
   }
 
-  #answer(method: string, url: URL, body: Record<string, unknown>): [number, unknown, string] {
+  #answer(
+    method: string,
+    url: URL,
+    body: Record<string, unknown>,
+    isIndex: boolean,
+  ): [number, unknown, string] {
+    if (isIndex) {
+      this.#count('index');
+      return this.#index(body);
+    }
     const [, , kind, name] = url.pathname.split('/').map(decodeURIComponent);
     const isOne = name !== undefined && name !== '';
     const operation = kind === 'tags' ? `${method} tags` : `${method} ${isOne ? 'one' : 'all'}`;
-    this.#calls.set(operation, (this.#calls.get(operation) ?? 0) + 1);
+    this.#count(operation);
     if (!this.#admit()) {
       this.#refused++;
       return [429, { message: 'Rate exceeded' }, 'TooManyRequestsException'];
@@ -107,6 +129,13 @@ export class ManagedStub implements AsyncDisposable {
       this.#change(mapping, 'Updating', 'Enabled');
     }
     return [202, shown(name, mapping), ''];
+  }
+
+  #count(operation: string): void {
+    this.#calls.set(operation, (this.#calls.get(operation) ?? 0) + 1);
+    const at = Math.floor((performance.now() - this.#takenMs) / 5000);
+    while (this.#rates.length <= at) this.#rates.push(0);
+    this.#rates[at] = (this.#rates[at] ?? 0) + 1;
   }
 
   #create(body: Record<string, unknown>): [number, unknown, string] {
@@ -134,6 +163,21 @@ export class ManagedStub implements AsyncDisposable {
     const page = all.slice(from, from + 100).map(([uuid, mapping]) => shown(uuid, mapping));
     const next = from + 100 < all.length ? { NextMarker: String(from + 100) } : {};
     return [200, { EventSourceMappings: page, ...next }, ''];
+  }
+
+  /** The mappings of a cluster with their tags, as the Resource Groups Tagging API shows them. */
+  #index(body: Record<string, unknown>): [number, unknown, string] {
+    const [filter] = body['TagFilters'] as { readonly Key: string; readonly Values: readonly string[] }[];
+    const from = Number(body['PaginationToken'] ?? 0);
+    const all = [...this.#mappings].filter(
+      ([, { tags }]) => filter !== undefined && filter.Values.includes(tags[filter.Key] ?? ''),
+    );
+    const list = all.slice(from, from + 100).map(([uuid, { tags }]) => ({
+      ResourceARN: `${account}:event-source-mapping:${uuid}`,
+      Tags: Object.entries(tags).map(([Key, Value]) => ({ Key, Value })),
+    }));
+    const next = from + 100 < all.length ? String(from + 100) : '';
+    return [200, { ResourceTagMappingList: list, PaginationToken: next }, ''];
   }
 
   #tags(method: string, arn: string, url: URL, body: Record<string, unknown>): [number, unknown, string] {

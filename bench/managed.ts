@@ -3,40 +3,33 @@
  * of Lambda's API that takes 50 ms a call, without a limit and with one of 15 calls a second. For each number of
  * objects: create all, delete all, create them again, restart the controller, and delete once more.
  */
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { parseArgs } from 'node:util';
 import { startControlPlane, type ControlPlane } from '../test/support/control-plane.ts';
 import { applyCrds } from '../test/support/shared-control-plane.ts';
 import { imageEnvironment } from './candidates.ts';
+import { managedTable, managedVerdicts, type ManagedRow, type RecordedManagedRun } from './managed-report.ts';
 import { ManagedStub } from './managed-stub.ts';
 import { cpuSeconds, memoryMiB, start, type Started } from './processes.ts';
 import { buildRelease } from './release.ts';
-
-interface Row {
-  readonly objects: number;
-  readonly limit: number | undefined;
-  readonly phase: string;
-  readonly seconds: number;
-  readonly awsPerObject: number;
-  readonly refusedPercent: number;
-  readonly apiPerObject: number;
-  readonly cpuMsPerObject: number;
-  readonly mib: number;
-}
+import { machineLine, type Machine } from './report.ts';
 
 const namespace = 'bench';
 const collection = `/apis/sluice.dev/v1alpha1/namespaces/${namespace}/eventsourcemappings`;
 const metricsPort = 19_787;
 
-/** Runs it; the arguments are numbers of objects, each with both servers. Whether every target is met. */
+/**
+ * Runs it; the arguments are numbers of objects, each with both servers, and `--record FILE` for the results as JSON.
+ * Whether every target is met.
+ */
 export async function runManaged(args: readonly string[]): Promise<boolean> {
-  const numbers = args.length === 0 ? [500, 1000] : args.map(Number);
-  if (!numbers.every((number) => Number.isInteger(number) && number > 0))
-    throw new Error(`after \`managed\` come numbers of objects; found ${args.join(' ')}`);
+  const { numbers, record } = readArguments(args);
   const folder = mkdtempSync(path.join(os.tmpdir(), 'sluice-bench-'));
-  const rows: Row[] = [];
+  const rows: ManagedRow[] = [];
+  const machine = machineBefore();
   try {
     const release = buildRelease(folder);
     await using controlPlane = await startControlPlane();
@@ -49,8 +42,8 @@ export async function runManaged(args: readonly string[]): Promise<boolean> {
       spec: { namespaces: [namespace] },
     });
     for (const objects of numbers) {
-      for (const perSecond of [15, undefined]) {
-        for await (const row of measure(controlPlane, release, objects, perSecond)) {
+      for (const limit of [15, null]) {
+        for await (const row of measure(controlPlane, release, objects, limit)) {
           rows.push(row);
           process.stderr.write(`${JSON.stringify(row)}\n`);
         }
@@ -59,29 +52,63 @@ export async function runManaged(args: readonly string[]): Promise<boolean> {
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
-  const found = verdicts(rows);
-  process.stdout.write(`${machine()}\n\n${table(rows)}\n${found.map(({ line }) => line).join('')}`);
+  const run: RecordedManagedRun = { machine: { ...machine, loadAfter: os.loadavg()[0] ?? 0 }, rows };
+  if (record !== undefined) writeFileSync(record, `${JSON.stringify(run, null, 2)}\n`);
+  const found = managedVerdicts(rows);
+  process.stdout.write(
+    `${machineLine(run.machine)}\n\n${managedTable(rows)}\n${found.map(({ line }) => line).join('')}`,
+  );
   return found.every(({ isMet }) => isMet);
+}
+
+function readArguments(args: readonly string[]): {
+  readonly numbers: readonly number[];
+  readonly record: string | undefined;
+} {
+  const { values, positionals } = parseArgs({
+    args: [...args],
+    allowPositionals: true,
+    options: { record: { type: 'string' } },
+  });
+  const numbers = positionals.length === 0 ? [500, 1000] : positionals.map(Number);
+  if (!numbers.every((number) => Number.isInteger(number) && number > 0))
+    throw new Error(`after \`managed\` come numbers of objects; found ${positionals.join(' ')}`);
+  return { numbers, record: values.record };
+}
+
+function machineBefore(): Machine {
+  return {
+    date: new Date().toISOString().slice(0, 10),
+    cpu: os.cpus()[0]?.model.trim() ?? '',
+    cores: os.cpus().length,
+    memoryGiB: Math.round(os.totalmem() / 2 ** 30),
+    node: process.version,
+    loadBefore: os.loadavg()[0] ?? 0,
+    loadAfter: 0,
+  };
 }
 
 async function* measure(
   controlPlane: ControlPlane,
   release: string,
   objects: number,
-  limit: number | undefined,
-): AsyncGenerator<Row> {
-  await using stub = new ManagedStub({ latencyMs: 50, stateMs: 2000, perSecond: limit });
+  limit: number | null,
+): AsyncGenerator<ManagedRow> {
+  await using stub = new ManagedStub({ latencyMs: 50, stateMs: 2000, perSecond: limit ?? undefined });
   const endpoint = await stub.start();
   let controller = await lead(controlPlane, release, endpoint);
-  const phase = async (name: string, work: () => Promise<void>): Promise<Row> => {
+  const phase = async (name: string, work: () => Promise<void>): Promise<ManagedRow> => {
     const [cpu, api, startedMs] = [cpuSeconds(controller.pid), await apiCalls(), performance.now()];
     stub.take();
     const before = controller;
     await work();
     const isSame = before === controller;
     const seconds = (performance.now() - startedMs) / 1000;
-    const { calls, all, refused } = stub.take();
-    process.stderr.write(`${name}: ${JSON.stringify(calls)}\n`);
+    const { calls, all, refused, rates } = stub.take();
+    const requests = JSON.stringify(await apiCallsByMethod());
+    process.stderr.write(
+      `${name}: ${JSON.stringify(calls)}; calls in each 5 s: ${rates.join(' ')}; API server so far: ${requests}\n`,
+    );
     return {
       objects,
       limit,
@@ -207,60 +234,26 @@ async function until(isReached: () => Promise<boolean>): Promise<void> {
 const apiCalls = (): Promise<number> => metric('rest_client_requests_total');
 
 async function metric(name: string): Promise<number> {
+  return (await series(name)).reduce((sum, { value }) => sum + value, 0);
+}
+
+async function apiCallsByMethod(): Promise<Readonly<Record<string, number>>> {
+  const sums: Record<string, number> = {};
+  for (const { labels, value } of await series('rest_client_requests_total')) {
+    const kind = `${/method="(\w+)"/.exec(labels)?.[1] ?? ''} ${/code="([^"]+)"/.exec(labels)?.[1] ?? ''}`;
+    sums[kind] = (sums[kind] ?? 0) + value;
+  }
+  return sums;
+}
+
+async function series(name: string): Promise<readonly { readonly labels: string; readonly value: number }[]> {
   const text = await (await fetch(`http://127.0.0.1:${metricsPort}/metrics`)).text();
   return text
     .split('\n')
     .filter((line) => line.startsWith(`${name}{`))
-    .reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(' ') + 1)), 0);
+    .map((line) => {
+      const at = line.lastIndexOf(' ');
+      return { labels: line.slice(name.length, at), value: Number(line.slice(at + 1)) };
+    });
 }
 
-/** The most that a phase may cost; time is that which the limit alone would take for one call an object. */
-function verdicts(rows: readonly Row[]): readonly { readonly isMet: boolean; readonly line: string }[] {
-  return rows.flatMap((row) => {
-    const isSmall = row.phase === 'restart' || row.phase.startsWith('idle');
-    const calls = isSmall ? 0.05 : 1.3;
-    const facts: readonly [string, number, number][] = [
-      ['AWS calls an object', row.awsPerObject, calls],
-      ['% refused', row.refusedPercent, 2],
-      ['MiB', row.mib, 150],
-      ...(row.limit === undefined || isSmall
-        ? []
-        : [['of the time of the limit', (row.seconds * row.limit) / row.objects, 1.3] as const]),
-    ].map(([what, value, most]) => [String(what), Number(value), Number(most)]);
-    return facts.map(([what, value, most]) => ({
-      isMet: value <= most,
-      line: `${value <= most ? 'pass' : 'MISS'}: ${row.objects} objects, limit ${row.limit ?? 'none'}, ${row.phase}: ${what} ${value.toFixed(3)}, at most ${most}\n`,
-    }));
-  });
-}
-
-function table(rows: readonly Row[]): string {
-  const head = [
-    'objects',
-    'limit',
-    'phase',
-    'seconds',
-    'AWS calls an object',
-    'refused',
-    'API-server calls an object',
-    'CPU ms an object',
-    'MiB at most',
-  ];
-  const cells = rows.map((row) => [
-    row.objects,
-    row.limit === undefined ? 'none' : `${row.limit}/s`,
-    row.phase,
-    row.seconds.toFixed(1),
-    row.awsPerObject.toFixed(3),
-    `${row.refusedPercent.toFixed(1)} %`,
-    row.apiPerObject.toFixed(2),
-    row.cpuMsPerObject.toFixed(1),
-    row.mib,
-  ]);
-  return [head, head.map(() => '---'), ...cells].map((line) => `| ${line.join(' | ')} |\n`).join('');
-}
-
-function machine(): string {
-  const load = os.loadavg()[0] ?? 0;
-  return `${os.cpus()[0]?.model.trim() ?? ''}, ${os.cpus().length} cores, Node ${process.version}, load average ${load.toFixed(1)} at the end`;
-}

@@ -40,7 +40,8 @@ Examples
   npm run bench -- --case 'batch 1' --candidate sluice --candidate bare --runs 9
   npm run bench -- --json > run.json
   npm run bench -- profile            where the time goes; a case may follow, default 'batch 10'
-  npm run bench -- managed            what Managed mode costs; numbers of objects may follow, default 500 1000
+  npm run bench -- managed            what Managed mode costs; numbers of objects may follow, default 500 1000, and
+                                      --record FILE, as docs/explanation/managed-cost.md is made from
 `;
 
 const quickCases: ReadonlySet<string> = new Set(['batch 10', 'five filters']);

@@ -3,6 +3,7 @@
  * five minutes; more than 10 that differ only in their note within 10 minutes become one; and what repeats becomes a
  * series of one Event. Decides, and keeps the memory that this takes, bounded; writes nothing.
  */
+import { createHash } from 'node:crypto';
 import type { Clock } from '../lib/clock.ts';
 import { TokenBucket } from './rate-limiter.ts';
 
@@ -29,7 +30,13 @@ export interface EventContent {
 /** What to do with one event. */
 export type EventDecision =
   | { readonly kind: 'drop' }
-  | { readonly kind: 'write'; readonly series: string; readonly note: string };
+  | {
+      readonly kind: 'write';
+      /** Which object it is about. */
+      readonly object: string;
+      readonly series: string;
+      readonly note: string;
+    };
 
 const BURST = 25;
 const REFILL_PER_SECOND = 1 / 300;
@@ -55,15 +62,16 @@ export class EventLimits {
   decide(content: EventContent): EventDecision {
     const { regarding } = content;
     const about = [regarding.apiVersion, regarding.kind, regarding.namespace, regarding.name, regarding.uid];
-    const group = JSON.stringify([...about, content.type, content.reason, content.action]);
+    const group = keyOf([...about, content.type, content.reason, content.action]);
     const combined = this.#combine(group, content.note);
-    const object = JSON.stringify(about);
+    const object = keyOf(about);
     const bucket = this.#buckets.get(object) ?? new TokenBucket(this.#clock, REFILL_PER_SECOND, BURST);
     this.#buckets.set(object, bucket);
     if (!bucket.tryTake()) return { kind: 'drop' };
     return {
       kind: 'write',
-      series: combined ? group : JSON.stringify([group, content.note]),
+      object,
+      series: combined ? group : keyOf([group, content.note]),
       note: combined ? COMBINED + content.note : content.note,
     };
   }
@@ -82,6 +90,11 @@ export class EventLimits {
     }
     return true;
   }
+}
+
+/** Short, since thousands are kept. */
+function keyOf(parts: readonly (string | undefined)[]): string {
+  return createHash('sha256').update(JSON.stringify(parts)).digest('base64');
 }
 
 const CAPACITY = 4096;

@@ -22,6 +22,7 @@ import {
 } from '@aws-sdk/client-lambda';
 import { classifyControlError, type ControlFailure } from '../../aws/classify-control.ts';
 import type { SluiceError } from '../../lib/errors.ts';
+import type { TagIndex } from './tag-index.ts';
 
 /** A mapping as AWS describes it. */
 export type Configuration = EventSourceMappingConfiguration;
@@ -58,8 +59,17 @@ export interface MappingApi {
   update(uuid: string, input: UpdateInput, signal: AbortSignal): Promise<Configuration>;
   /** Undefined when it is gone already. */
   delete(uuid: string, signal: AbortSignal): Promise<Configuration | undefined>;
-  /** `presumed` stands for what was read or written before, where `recent` will do and nothing is known. */
-  tags(arn: string, signal: AbortSignal, freshness?: Freshness, presumed?: Tags): Promise<Tags>;
+  /**
+   * Where `recent` will do and nothing is known, `presumed` stands for what was read or written before; and what an
+   * index of tags shows will do that `isProof` takes for one.
+   */
+  tags(
+    arn: string,
+    signal: AbortSignal,
+    freshness?: Freshness,
+    presumed?: Tags,
+    isProof?: (tags: Tags) => boolean,
+  ): Promise<Tags>;
   tag(arn: string, tags: Tags, signal: AbortSignal): Promise<void>;
   untag(arn: string, keys: readonly string[], signal: AbortSignal): Promise<void>;
 }
@@ -75,6 +85,8 @@ export interface Page {
 export interface AccountApi {
   /** A page of up to 100; `marker` is undefined for the first. */
   page(marker: string | undefined, signal: AbortSignal): Promise<Page>;
+  /** The mappings of the cluster by the index of tags, if there is one. */
+  readonly tagged?: TagIndex;
 }
 
 /** How old an answer may be: `now` is read anew, `just` may be of a moment ago, `recent` of the last look at all. */

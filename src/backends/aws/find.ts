@@ -149,12 +149,26 @@ function presumedTags({ clusterID, subject, purpose }: Search, uuid: string): Ta
     : { ...spec.tags, ...tagsOf(clusterID, metadata) };
 }
 
+/**
+ * What proves to one that lets its mapping go that it is its own. Only where its status knows the mapping: whether it
+ * was adopted is then known too, which an index that lags may not show.
+ */
+function proofOf(
+  { clusterID, subject, purpose }: Search,
+  uuid: string,
+): ((tags: Tags) => boolean) | undefined {
+  const { metadata, status } = subject.mapping;
+  if (purpose !== 'release' || status?.mapping?.uuid !== uuid) return undefined;
+  return (tags) => ownershipOf(tags, clusterID, metadata).kind === 'ours';
+}
+
 /** Whether a mapping is the object's, by its tags and by what the object may adopt. */
 export async function claim(search: Search, configuration: Configuration, isSame = true): Promise<Found> {
   const { api, clusterID, subject, purpose, signal, freshness } = search;
   const { mapping, effective } = subject;
   const { UUID: uuid = '' } = configuration;
-  const tags = await api.tags(arnOf(configuration), signal, freshness, presumedTags(search, uuid));
+  const [arn, presumed, proof] = [arnOf(configuration), presumedTags(search, uuid), proofOf(search, uuid)];
+  const tags = await api.tags(arn, signal, freshness, presumed, proof);
   const known = mapping.status?.mapping;
   const wasAdopted = known?.uuid === uuid && known.adopted === true;
   const ownership = ownershipOf(tags, clusterID, mapping.metadata);

@@ -174,6 +174,8 @@ export function pacedApi(api: MappingApi & AccountApi, options: RetryOptions): M
     }
   };
   return {
+    // Another service, with a rate of its own.
+    ...(api.tagged === undefined ? {} : { tagged: api.tagged }),
     page: (marker, signal) => patient(true, signal, () => api.page(marker, signal)),
     get: (uuid, signal) => patient(true, signal, () => api.get(uuid, signal)),
     list: (source, signal) => patient(true, signal, () => api.list(source, signal)),

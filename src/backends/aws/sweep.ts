@@ -17,6 +17,7 @@ import { ControlError, type AccountApi, type Configuration, type MappingApi, typ
 import { isEncrypted, isSettled, KnownMappings, type Entry } from './known.ts';
 import type { AdaptivePace } from './pace.ts';
 import { isSameFunction } from './same.ts';
+import { TagSweep } from './tag-sweep.ts';
 
 export interface SweepOptions {
   readonly clock: Clock;
@@ -60,6 +61,7 @@ interface Done {
 export class AccountView {
   readonly #options: SweepOptions;
   readonly #known = new KnownMappings();
+  readonly #index: TagSweep;
   #last: Done | undefined;
   #running: Promise<void> | undefined;
   #startedMs = -Infinity;
@@ -73,6 +75,7 @@ export class AccountView {
 
   constructor(options: SweepOptions) {
     this.#options = options;
+    this.#index = new TagSweep(options);
   }
 
   /** The account, once a mapping of it was seen. */
@@ -114,6 +117,7 @@ export class AccountView {
     ): Promise<void> => {
       const before = known.tagsSince(arn, clock.monotonic() - tagsMs);
       known.tagged(arn, undefined, 0);
+      this.#index.forget(arn);
       await work();
       if (before !== undefined) known.tagged(arn, after(before), clock.monotonic());
     };
@@ -173,12 +177,16 @@ export class AccountView {
       },
       update: (uuid, input, signal) => write(uuid, () => api.update(uuid, input, signal)),
       delete: (uuid, signal) => write(uuid, () => api.delete(uuid, signal)),
-      tags: async (arn, signal, freshness = 'now', presumed) => {
+      tags: async (arn, signal, freshness = 'now', presumed, isProof) => {
         const nowMs = clock.monotonic();
         const age = freshness === 'recent' ? tagsMs : justMs;
         const seen = freshness === 'now' ? undefined : known.tagsSince(arn, nowMs - age);
         if (seen !== undefined) return seen;
         if (freshness === 'recent' && presumed !== undefined) return presumed;
+        if (freshness === 'recent' && isProof !== undefined) {
+          const shown = await this.#index.tagsOf(api, identity, arn, signal);
+          if (shown !== undefined && isProof(shown)) return shown;
+        }
         const tags = await api.tags(arn, signal);
         known.tagged(arn, tags, nowMs);
         return tags;

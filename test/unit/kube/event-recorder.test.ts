@@ -210,6 +210,36 @@ describe('the recorder', () => {
     await finish(run);
   });
 
+  it('writes a few at a time, those of one object in their order', async () => {
+    const own = recorder();
+    const run = own.run(stop.signal);
+    const open: string[] = [];
+    let release = (): void => undefined;
+    api.before = async ({ verb, body }) => {
+      if (verb !== 'create') return;
+      open.push((body as Stored).note);
+      await new Promise<void>((resolve) => {
+        const earlier = release;
+        release = () => {
+          earlier();
+          resolve();
+        };
+      });
+    };
+    for (const note of ['a1', 'a2', 'b1', 'c1', 'd1', 'e1'])
+      own.record(event({ name: note.slice(0, 1), note, reason: note }));
+    await clock.settle();
+    expect(open).toEqual(['a1', 'b1', 'c1', 'd1']);
+    release();
+    await clock.settle();
+    expect(open.slice(4).toSorted()).toEqual(['a2', 'e1']);
+    release();
+    await clock.settle();
+    expect(await stored()).toHaveLength(6);
+    api.before = undefined;
+    await finish(run);
+  });
+
   it('never blocks and never throws while the API server is away, and writes later what waited', async () => {
     const own = recorder({ capacity: 10 });
     const run = own.run(stop.signal);
