@@ -3,8 +3,9 @@
  * thrown as `SluiceError` with a documented reason.
  *
  * The protocol is JSON 1.0, one of the three that AWS's published model of the service names beside its target prefix
- * `GraniteServiceVersion20100801`; times are epoch seconds, as in all of AWS's JSON. MiniStack answers to it, with times
- * in ISO 8601, which are read as well. It was not tried on AWS itself.
+ * `GraniteServiceVersion20100801`; times are epoch seconds, as in all of AWS's JSON. LocalEmu, which reads requests by
+ * that model, answers to it, and MiniStack does with times in ISO 8601, which are read as well. It was not tried on AWS
+ * itself.
  */
 import { classifyWith, controlReasons } from '../../../aws/classify.ts';
 import { DeadlineError } from '../../../aws/deadline.ts';
