@@ -197,9 +197,17 @@ describe.skipIf(isAbsent('helm'))('every profile of values', () => {
       'impersonate',
       'pods',
       'configmaps',
-      'serviceaccounts/token',
     ])
       expect(words).not.toContain(word);
+    // Tokens of ServiceAccounts are asked for by name, where a tenant's are listed.
+    const tokens = roles
+      .flatMap(({ rules }) => rules as (Rule & { readonly resourceNames?: readonly string[] })[])
+      .filter(({ resources }) => resources.some((word) => word.startsWith('serviceaccounts')));
+    for (const { verbs, resources, resourceNames } of tokens) {
+      expect(resourceNames?.length).toBeGreaterThan(0);
+      expect(verbs).toEqual(resources.includes('serviceaccounts/token') ? ['create'] : ['get']);
+    }
+    expect(tokens.length > 0).toBe(['namespaces', 'service-accounts'].includes(profile.name));
   });
 });
 

@@ -125,6 +125,8 @@ export function objectsOf(text: string): readonly RenderedObject[] {
 export const clusterScoped: ReadonlySet<string> = new Set([
   'ClusterRole',
   'ClusterRoleBinding',
+  'ValidatingAdmissionPolicy',
+  'ValidatingAdmissionPolicyBinding',
   'CustomResourceDefinition',
   'MappingClass',
 ]);
