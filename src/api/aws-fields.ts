@@ -212,7 +212,7 @@ export const awsFields = {
     {
       onFailure: object('Destination of discarded records.', {
         destination: string(
-          'ARN of a standard SQS queue, an SNS topic or an S3 bucket, or `kafka://TOPIC`. Empty means none.',
+          'ARN of a standard SQS queue, an SNS topic or an S3 bucket, or `kafka://TOPIC`. Region and account may be left out as in `eventSourceARN`. Empty means none.',
           {
             maxLength: 350,
             pattern:
@@ -240,11 +240,14 @@ export const awsFields = {
     },
     { defaults: 'none, everything passes', sources: 'all but DocumentDB' },
   ),
-  kmsKeyARN: string('ARN of the KMS key that encrypts the filters. Empty means the key that AWS owns.', {
-    maxLength: 512,
-    pattern: '^(arn:[a-z][a-z0-9-]*:kms:[a-z0-9-]*:([0-9]{12})?:[!-~]+)?$',
-    member: 'KMSKeyArn',
-  }),
+  kmsKeyARN: string(
+    'ARN of the KMS key that encrypts the filters. Region and account may be left out as in `eventSourceARN`. Empty means the key that AWS owns.',
+    {
+      maxLength: 512,
+      pattern: '^(arn:[a-z][a-z0-9-]*:kms:[a-z0-9-]*:([0-9]{12})?:[!-~]+)?$',
+      member: 'KMSKeyArn',
+    },
+  ),
 
   scalingConfig: object(
     'Scaling of a queue.',

@@ -6,7 +6,7 @@
  * It judges names and addresses as written. What an address resolves to, and what AWS lets the identity do, is
  * judged where the call is made.
  */
-import { completeArn, type Place } from './arn.ts';
+import { completeArn, parseArn, type Place } from './arn.ts';
 import { matchesARN, matchesURL, expandNamespace } from './class-patterns.ts';
 import { defaultPool, isDefaultClass, type MappingClass, type MappingClassSpec } from './class.ts';
 import type { Reason } from './conditions.ts';
@@ -215,10 +215,18 @@ function destinationRule(mappingClass: MappingClass, mapping: EventSourceMapping
   const patterns = mappingClass.spec.destinations?.allowedARNs;
   const destination = mapping.spec.destinationConfig?.onFailure?.destination;
   if (patterns === undefined || destination === undefined || destination === '') return undefined;
-  if (patterns.some((pattern) => matchesARN(pattern, destination, namespaceOf(mapping)))) return undefined;
+  // As it is sent: a partial one is completed by the place of the mapping, for which its source may speak too.
+  const { region, accountID } = placeOf(mapping, mappingClass);
+  const source = parseArn(mapping.spec.eventSourceARN ?? '');
+  const completion = completeArn(destination, {
+    region: mapping.spec.aws?.region ?? (source?.region || region),
+    accountID: mapping.spec.aws?.accountID ?? (source?.accountID || accountID),
+  });
+  const full = completion.kind === 'complete' ? completion.text : destination;
+  if (patterns.some((pattern) => matchesARN(pattern, full, namespaceOf(mapping)))) return undefined;
   return deny(
     'ClassNotPermitted',
-    `\`destinationConfig.onFailure.destination\`: ${onlyPatterns(mappingClass, patterns)}; found ${quote(destination)}`,
+    `\`destinationConfig.onFailure.destination\`: ${onlyPatterns(mappingClass, patterns)}; found ${quote(full)}`,
   );
 }
 

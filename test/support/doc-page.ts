@@ -2,7 +2,7 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { eventually } from './eventually.ts';
-import { blocksOf, findOutput, readPage, repository, type Block } from './markdown.ts';
+import { blocksOf, extentOf, findOutput, readPage, repository, type Block } from './markdown.ts';
 import { freePorts, startProcess, type ManagedProcess } from './processes.ts';
 
 /**
@@ -14,6 +14,12 @@ export interface PageEnvironment {
   readonly env: Readonly<Record<string, string>>;
   /** Where the emulator of the page is, if the page does not start one itself. */
   readonly emulatorPort?: number;
+  /** Only what stands under this heading. */
+  readonly section?: string;
+  /** What the reader has at hand: names and contents. */
+  readonly files?: Readonly<Record<string, Uint8Array>>;
+  /** Puts names of the test in the place of those of the page. */
+  readonly translate?: (text: string) => string;
 }
 
 const portsInPages = ['4566', '8080', '9090', '9091'] as const;
@@ -50,14 +56,17 @@ export async function runPage(file: string, environment: PageEnvironment): Promi
       AWS_ENDPOINT_URL: `http://127.0.0.1:${ports.get('4566')}`,
       ...environment.env,
     };
+    const named = environment.translate ?? ((text: string) => text);
     const translate = (text: string): string =>
-      text.replaceAll(/:(4566|8080|9090|9091)\b/g, (_, port: string) => `:${ports.get(port) ?? port}`);
+      named(text).replaceAll(/:(4566|8080|9090|9091)\b/g, (_, port: string) => `:${ports.get(port) ?? port}`);
+    for (const [name, bytes] of Object.entries(environment.files ?? {}))
+      fs.writeFileSync(path.join(dir, name), bytes);
     let printed: string | Background = '';
     let compared = 0;
-    for (const original of blocksOf(readPage(file))) {
+    for (const original of blocksIn(file, environment.section)) {
       const block = { ...original, text: translate(original.text) };
       const name = block.words.find((word) => word.startsWith('file='))?.slice('file='.length);
-      if (name !== undefined) fs.writeFileSync(path.join(dir, name), block.text);
+      if (name !== undefined) fs.writeFileSync(path.join(dir, named(name)), block.text);
       else if (block.language === 'sh' && block.words.includes('background')) {
         printed = { script: block.text, process: start(block, dir, env), shown: 0 };
         backgrounds.push(printed);
@@ -72,6 +81,13 @@ export async function runPage(file: string, environment: PageEnvironment): Promi
     await Promise.all(backgrounds.map(({ process }) => interrupt(process)));
     fs.rmSync(dir, { recursive: true, force: true });
   }
+}
+
+function blocksIn(file: string, section: string | undefined): readonly Block[] {
+  const page = readPage(file);
+  if (section === undefined) return blocksOf(page);
+  const { from, to } = extentOf(page, section);
+  return blocksOf(page).filter(({ line }) => line > from && line < to);
 }
 
 /** Ctrl-C, as a reader ends it, so that a controller gives its Lease back. */

@@ -101,6 +101,22 @@ export function anchorsOf({ text }: Page): ReadonlySet<string> {
   return anchors;
 }
 
+/** The lines of the section under a heading, with the sections below it. Throws when there is no such heading. */
+export function extentOf(
+  { file, text }: Page,
+  heading: string,
+): { readonly from: number; readonly to: number } {
+  const headings = withoutBlocks(text).flatMap((line, index) => {
+    const [, marks = '', words = ''] = /^(#{1,6}) (.*)$/.exec(line) ?? [];
+    return marks === '' ? [] : [{ depth: marks.length, words: words.trim(), line: index + 1 }];
+  });
+  const at = headings.findIndex(({ words }) => words === heading);
+  const own = headings[at];
+  if (own === undefined) throw new Error(`${file} has no heading "${heading}"`);
+  const next = headings.slice(at + 1).find(({ depth }) => depth <= own.depth);
+  return { from: own.line, to: next?.line ?? Number.POSITIVE_INFINITY };
+}
+
 /** The code spans of a page outside its blocks, with their lines. */
 export function spansOf({ text }: Page): readonly { readonly line: number; readonly text: string }[] {
   return withoutBlocks(text).flatMap((line, index) =>

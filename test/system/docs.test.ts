@@ -26,8 +26,8 @@ const cluster = [
   'docs/how-to/pause-and-resume.md',
   'docs/how-to/use-with-argo-cd-and-flux.md',
 ];
-/** Its pods run, which takes more: quickstart.test.ts. */
-const elsewhere = ['README.md'];
+/** Pods that run: quickstart.test.ts. Live mappings that deliver: updates.test.ts. */
+const elsewhere = ['README.md', 'docs/how-to/update-without-downtime.md'];
 
 const region = 'eu-west-1';
 let aws: AwsServer;

@@ -214,6 +214,31 @@ describe('a class admits or denies', () => {
       answer: { kind: 'denied', reason: 'ClassNotPermitted' },
       names: '`destinationConfig.onFailure.destination`',
     },
+    {
+      why: 'a partial destination that is another one when it is completed',
+      spec: {
+        aws: { region: 'eu-west-1', accountID: '123456789012' },
+        destinations: { allowedARNs: ['arn:aws:sqs::*:{namespace}-dlq', 'arn:aws:sqs:eu-west-1:*'] },
+      },
+      mapping: {
+        eventSourceARN: 'arn:aws:sqs:eu-central-1:000000000000:orders',
+        destinationConfig: { onFailure: { destination: 'arn:aws:sqs:::shop-dlq' } },
+      },
+      answer: { kind: 'denied', reason: 'ClassNotPermitted' },
+      names: 'arn:aws:sqs:eu-central-1:000000000000:shop-dlq',
+    },
+    {
+      why: 'a partial destination that the patterns admit when it is completed',
+      spec: {
+        aws: { region: 'eu-west-1', accountID: '123456789012' },
+        destinations: { allowedARNs: ['arn:aws:sqs:eu-west-1:123456789012:{namespace}-dlq'] },
+      },
+      mapping: {
+        eventSourceARN: 'arn:aws:sqs:::orders',
+        destinationConfig: { onFailure: { destination: 'arn:aws:sqs:::shop-dlq' } },
+      },
+      answer: { kind: 'admitted' },
+    },
   ])('$answer.kind: $why', ({ spec, mapping, labels, answer, names }) => {
     const found = judge(
       aMapping({ spec: mapping ?? {} }),

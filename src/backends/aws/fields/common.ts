@@ -2,7 +2,8 @@
  * The fields that more than one kind of source has: what is read and who gets it, batching, failures, filters. Pure.
  * Clearing values are those of Lambda's UpdateEventSourceMapping, where an omitted member means "keep".
  */
-import { parseArn } from '../../../api/arn.ts';
+import { completeArn, parseArn } from '../../../api/arn.ts';
+import type { Effective } from '../../../api/effective.ts';
 import type { Configuration, CreateInput } from '../client.ts';
 import { isSameFunction, isSamePatterns } from '../same.ts';
 import { groups, hidden, number, numberField, setOf, text, texts, type Field } from './field.ts';
@@ -95,7 +96,7 @@ export const commonFields: readonly Field[] = [
     path: 'destinationConfig.onFailure.destination',
     createOnly: false,
     sources: [...streams, ...kafka],
-    desired: (_, spec) => spec.destinationConfig?.onFailure?.destination || undefined,
+    desired: (effective, spec) => completed(spec.destinationConfig?.onFailure?.destination, effective),
     observed: (found) => found.DestinationConfig?.OnFailure?.Destination || undefined,
     input: (value) => ({ DestinationConfig: { OnFailure: { Destination: text(value) ?? '' } } }),
   },
@@ -118,8 +119,8 @@ export const commonFields: readonly Field[] = [
     createOnly: false,
     sources: all,
     // The key is that of the filters: without them AWS drops it, and asking for it again would never end.
-    desired: (_, spec) =>
-      (spec.filterCriteria?.filters ?? []).length === 0 ? undefined : spec.kmsKeyARN || undefined,
+    desired: (effective, spec) =>
+      (spec.filterCriteria?.filters ?? []).length === 0 ? undefined : completed(spec.kmsKeyARN, effective),
     observed: (found) => found.KMSKeyArn || undefined,
     input: (value) => ({ KMSKeyArn: text(value) ?? '' }),
   },
@@ -148,6 +149,13 @@ const some = <T>(list: readonly T[] | undefined): readonly T[] | undefined =>
 
 function seconds(value: unknown): number | undefined {
   return value === undefined ? undefined : Math.floor(Date.parse(text(value) ?? '') / 1000);
+}
+
+/** A partial ARN in the mapping's place; whatever else it is, as it is: a Kafka topic, a bucket. */
+function completed(value: string | undefined, { values }: Effective): string | undefined {
+  if (value === undefined || value === '') return undefined;
+  const completion = completeArn(value, values.aws);
+  return completion.kind === 'complete' ? completion.text : value;
 }
 
 /** What a partial ARN leaves out is AWS's to know. */

@@ -73,6 +73,24 @@ describe('the same by meaning is no difference', () => {
       found: {},
     },
     {
+      why: 'partial ARNs of a destination and of a key',
+      spec: {
+        destinationConfig: { onFailure: { destination: 'arn:aws:sqs:::failed' } },
+        filterCriteria: { filters: [{ pattern: '{"body":{}}' }] },
+        kmsKeyARN: 'arn:aws:kms:::key/k',
+      },
+      found: {
+        DestinationConfig: { OnFailure: { Destination: 'arn:aws:sqs:eu-central-1:000000000000:failed' } },
+        FilterCriteria: { Filters: [{ Pattern: '{"body":{}}' }] },
+        KMSKeyArn: 'arn:aws:kms:eu-central-1:000000000000:key/k',
+      },
+    },
+    {
+      why: 'destinations that have no Region: a bucket',
+      spec: { destinationConfig: { onFailure: { destination: 'arn:aws:s3:::failed' } } },
+      found: { DestinationConfig: { OnFailure: { Destination: 'arn:aws:s3:::failed' } } },
+    },
+    {
       why: 'a bound of the pollers that AWS filled in',
       spec: { provisionedPollerConfig: { minimumPollers: 3 } },
       found: { ProvisionedPollerConfig: { MinimumPollers: 3, MaximumPollers: 200 } },
