@@ -62,6 +62,8 @@ export interface Runner {
 }
 
 const pacedRate = 500;
+/** Faster, and most messages still come one by one. */
+const warmRate = 2000;
 /** Until the start is over, and what it left behind is collected. */
 const idleSettleMs = 35_000;
 /** Two rounds of long polls: they come in bursts, of which all must see as many. */
@@ -81,10 +83,10 @@ export interface Plan {
 
 export async function measure(plan: Plan): Promise<void> {
   const { of, names, runs } = plan;
-  // Processes of one program differ by a tenth for as long as they live, so that each wave has one of its own; at a
-  // pace, where warming up takes longest, the latencies of one tell enough.
+  // Processes of one program differ by a tenth for as long as they live, so that each run has its own; at a pace, where
+  // warming up takes longest, the latencies of one tell enough.
   if (of.kind !== 'drain') return together(plan);
-  for (let run = 0; run < runs; run++)
+  for (let run = 0; run < runs * of.processes; run++)
     for (const name of names) await together({ ...plan, names: [name], runs: of.waves });
 }
 
@@ -99,7 +101,7 @@ async function together({ of, names, runs, where, onResult }: Plan): Promise<voi
       await runner.ask('drop');
     });
     runners.push(runner);
-    if (of.kind !== 'idle') await wave(of, messagesOf(of, name).warm, runner);
+    if (of.kind !== 'idle') await wave(of, messagesOf(of, name).warm, runner, warmRate);
   }
   if (of.kind === 'idle') for (const result of await idle(of, runners)) onResult(result);
   else
@@ -193,12 +195,17 @@ async function idle(of: Case, runners: readonly Runner[]): Promise<readonly Resu
 }
 
 /** Sends messages and waits until all of them were delivered and deleted; returns the most bytes held meanwhile. */
-export async function wave(of: Case, count: number, { ask, started, held }: Runner): Promise<number> {
+export async function wave(
+  of: Case,
+  count: number,
+  { ask, started, held }: Runner,
+  rate = pacedRate,
+): Promise<number> {
   let most = 0;
   const { sent } = await ask('stats');
   if (of.kind === 'paced') {
-    await ask('pace', { rate: pacedRate, count, bytes: of.bytes });
-    await sleep((count / pacedRate) * 1000);
+    await ask('pace', { rate, count, bytes: of.bytes });
+    await sleep((count / rate) * 1000);
   } else await ask('send', { count, bytes: of.bytes });
   await until(async () => {
     if (held !== undefined) most = Math.max(most, await held());

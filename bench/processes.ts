@@ -24,7 +24,6 @@ export function start(
   let output = '';
   const firstLine = new Promise<string>((resolve, reject) => {
     child.stdout?.on('data', (chunk: Buffer) => {
-      if (process.env.SHOW) process.stderr.write(chunk);
       if (output.length < 10_000) output += chunk.toString();
       if (output.includes('\n')) resolve(output.slice(0, output.indexOf('\n')));
     });
