@@ -42,6 +42,7 @@ import { managedMetrics } from './managed-metrics.ts';
 import { ReconcileLoop } from './reconcile-loop.ts';
 import { patternProblem } from './run-files.ts';
 import { readScope } from './scope.ts';
+import { keepHeapSmall } from './small-heap.ts';
 import { sluiceVersion } from './version.ts';
 
 export const controllerCommand: Command = {
@@ -66,6 +67,7 @@ Exit status: 0 after SIGTERM, 1 when leadership was lost or the cluster cannot b
 };
 
 async function runController(argv: readonly string[], io: Io): Promise<number> {
+  keepHeapSmall();
   const { values } = await parseOptions(controllerOptions, argv, io.env);
   const times = {
     leaseDurationMs: values['lease-duration-seconds'] * 1000,

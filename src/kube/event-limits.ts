@@ -3,7 +3,7 @@
  * five minutes; more than 10 that differ only in their note within 10 minutes become one; and what repeats becomes a
  * series of one Event. Decides, and keeps the memory that this takes, bounded; writes nothing.
  */
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import type { Clock } from '../lib/clock.ts';
 import { TokenBucket } from './rate-limiter.ts';
 
@@ -94,7 +94,7 @@ export class EventLimits {
 
 /** Short, since thousands are kept. */
 function keyOf(parts: readonly (string | undefined)[]): string {
-  return createHash('sha256').update(JSON.stringify(parts)).digest('base64');
+  return hash('sha256', JSON.stringify(parts), 'base64');
 }
 
 const CAPACITY = 4096;

@@ -13,10 +13,11 @@ export interface ListOptions<T> {
   readonly onPage: () => void;
 }
 
-const PAGE = 500;
+/** A page is held as bytes, as text and with `managedFields` before anything of it is dropped. */
+const PAGE = 100;
 const TIMEOUT_MS = 60_000;
 
-/** Lists in pages of 500; when a page's token has expired, once more in one piece. Rejects with `KubeError`. */
+/** Lists in pages of 100; when a page's token has expired, once more in one piece. Rejects with `KubeError`. */
 export async function listAll<T extends KubeObject>(
   api: Pick<ApiClient, 'list'>,
   path: string,
