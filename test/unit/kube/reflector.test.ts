@@ -229,7 +229,7 @@ describe('after a failure', () => {
   });
 
   it('starts over without pages when a page token has expired', async () => {
-    for (let index = 0; index < 600; index++) await create(`item-${index}`);
+    for (let index = 0; index < 120; index++) await create(`item-${index}`);
     let pages = 0;
     api.before = async ({ verb }) => {
       if (verb !== 'list' || ++pages !== 2) return;
@@ -239,11 +239,11 @@ describe('after a failure', () => {
     };
     await start();
     expect(await reflector.synced).toBe(true);
-    expect(reflector.size).toBe(599);
+    expect(reflector.size).toBe(119);
     expect(reflector.get('n', 'item-0')).toBeUndefined();
     expect(requests('list').map(({ query }) => [query['limit'], query['continue'] !== undefined])).toEqual([
-      [500, false],
-      [500, true],
+      [100, false],
+      [100, true],
       [undefined, false],
     ]);
   });
