@@ -6,6 +6,7 @@
  * It judges names and addresses as written. What an address resolves to, and what AWS lets the identity do, is
  * judged where the call is made.
  */
+import { parameterProblem } from './additional-parameters.ts';
 import { completeArn, parseArn, type Place } from './arn.ts';
 import { matchesARN, matchesURL, expandNamespace } from './class-patterns.ts';
 import { defaultPool, isDefaultClass, type MappingClass, type MappingClassSpec } from './class.ts';
@@ -73,6 +74,7 @@ export function admit(input: AdmissionInput): Admitted | Denied {
     sourceRule(found, mapping) ??
     urlRule(found, mapping) ??
     destinationRule(found, mapping) ??
+    parameterRule(found, mapping) ??
     quotaRule(found, input);
   if (refused !== undefined) return refused;
   return {
@@ -228,6 +230,12 @@ function destinationRule(mappingClass: MappingClass, mapping: EventSourceMapping
     'ClassNotPermitted',
     `\`destinationConfig.onFailure.destination\`: ${onlyPatterns(mappingClass, patterns)}; found ${quote(full)}`,
   );
+}
+
+/** In Poller mode they are inert: nothing is sent to AWS's API. */
+function parameterRule(mappingClass: MappingClass, { spec }: EventSourceMapping): Denied | undefined {
+  const problem = spec.mode === 'Poller' ? undefined : parameterProblem(spec, mappingClass);
+  return problem === undefined ? undefined : deny(problem.reason, problem.message);
 }
 
 /** In Managed mode `poller` is inert, and so is its URL. */

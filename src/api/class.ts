@@ -91,6 +91,13 @@ export const classSpecSchema = object('Who may use the class and what they may d
       defaults: 'any destination that the identity can write to',
     }),
   }),
+  additionalParameters: object("Members of AWS's API that this release does not know.", {
+    allowedNames: list(
+      'Names that mappings may have in `additionalParameters`. `*` stands for any run of characters.',
+      string('One name or pattern.', { minLength: 1, maxLength: 64, pattern: '^[A-Za-z0-9*]+$' }),
+      { maxItems: 32, defaults: 'none' },
+    ),
+  }),
   quotas: object('Limits of each namespace.', {
     mappings: integer('Mappings of this class.', { minimum: 0, unit: 'mappings', defaults: 'no limit' }),
     concurrency: integer('Invocations that run at once in Poller mode.', {

@@ -40,6 +40,7 @@ const words: Readonly<Record<string, string>> = {
   '^[^ /\\\\.$"]+$': 'hold no space and none of / \\ . $ "',
   '^[_a-zA-Z0-9][^$]*$': 'begin with a letter, a digit or _ and hold no $',
   '^[A-Za-z]+$': 'be of letters',
+  '^[A-Za-z0-9*]+$': 'be of letters, digits and *',
   '^[A-Za-z]([A-Za-z0-9_]*[A-Za-z0-9])?$': 'be a CamelCase word',
 };
 

@@ -2,7 +2,7 @@
  * Sluice's own half of `spec`: who runs the mapping, as whom, and what the in-cluster poller does.
  * `poller` is legal and inert in Managed mode, so that a switch is a one-field change.
  */
-import { integer, intOrString, map, object, oneOf, string } from './schema.ts';
+import { integer, intOrString, map, object, oneOf, opaque, string } from './schema.ts';
 
 /** Form of a Kubernetes object's name. */
 export const namePattern = '^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$';
@@ -169,6 +169,9 @@ export const sluiceFields = {
       defaults: "the class's identity",
     }),
   }),
+  additionalParameters: opaque<Readonly<Record<string, unknown>>>(
+    "Members of AWS's API that this release does not know, by their names in the API, such as `NewMember`; passed on as they are, and compared with what AWS shows of them. Only those that the class allows; none that has a field here. One that is removed stays as it is at AWS. Managed mode only.",
+  ),
   managementPolicy: oneOf(
     'Full keeps AWS in step; Observe only reports status and drift, without one write.',
     ['Full', 'Observe'],

@@ -83,7 +83,7 @@ const provisionedOnly = [
 ] as const;
 
 /** Settings of AWS's service that the in-cluster poller has no use for. */
-const managedOnly = ['kmsKeyARN', 'metricsConfig', 'loggingConfig', 'tags'] as const;
+const managedOnly = ['kmsKeyARN', 'metricsConfig', 'loggingConfig', 'tags', 'additionalParameters'] as const;
 
 function inert(spec: EventSourceMappingSpec): readonly Finding[] {
   const source = classifySource(spec);

@@ -30,6 +30,7 @@ import {
   taggingAddress,
   type ServiceAddress,
 } from './sigv4-endpoint.ts';
+import { passUnknownMembers } from './unknown-members.ts';
 
 export type ClientUse = 'poll' | 'invoke' | 'control' | 'paced';
 
@@ -174,7 +175,7 @@ export class AwsClients implements AsyncDisposable {
 
   lambda(place: AwsPlace, use: ClientUse): ClientLease<LambdaClient> {
     return this.#lease('lambda', place, use, (config) =>
-      this.#observed('lambda', use, new LambdaClient(config)),
+      this.#observed('lambda', use, passUnknownMembers(new LambdaClient(config))),
     );
   }
 

@@ -94,7 +94,7 @@ function tellCondition(log: Log, facts: Fields, condition: ConditionView): void 
   else log.info('Condition changed', line);
 }
 
-/** Keys of tags are the user's, and must not become labels. */
+/** Keys of tags and names of unknown members are the user's, and must not become labels. */
 function fieldOf(path: string): string {
-  return path.startsWith('tags.') ? 'tags' : path;
+  return /^(tags|additionalParameters)\./.exec(path)?.[1] ?? path;
 }

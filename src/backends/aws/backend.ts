@@ -29,7 +29,7 @@ import { arnOf, factsOf } from './facts.ts';
 import { areFiltersHidden } from './fields/common.ts';
 import { claim, find, type Ours, type Purpose, type Search } from './find.ts';
 import { adoptedTag, ownershipOf, ownershipTags, tagsOf } from './ownership.ts';
-import { createInput, updateInput } from './translate.ts';
+import { additionalPrefix, createInput, updateInput } from './translate.ts';
 
 export interface AwsBackendOptions {
   readonly clusterID: string;
@@ -160,7 +160,7 @@ export class AwsBackend implements ExternalBackend {
     const desired = claimed && purpose === 'manage' ? this.#tags(mapping) : specTags;
     const differences = [
       ...differencesOf(effective, mapping.spec, configuration, { desired, observed: tags, ours }),
-      ...(purpose === 'observe' ? [] : unseenFilters(mapping, configuration)),
+      ...(purpose === 'observe' ? [] : unseen(mapping, configuration)),
     ];
     return differences.length === 0
       ? { kind: 'current', facts }
@@ -221,16 +221,28 @@ function regionAt(subject: Omit<Subject, 'pool'>): string | undefined {
 
 const handsChanged = 'The AWS mapping has changed hands';
 
-/** Filters that AWS does not show are sent with each edit: whether it changed them cannot be seen. */
-function unseenFilters(
+/** What AWS does not show, filters and unknown members, is sent with each edit: whether it changed it cannot be seen. */
+function unseen(
   { metadata, spec, status }: EventSourceMapping,
   configuration: Configuration,
 ): readonly Difference[] {
-  if (!areFiltersHidden(configuration) || status?.mapping?.uuid !== configuration.UUID) return [];
-  if (status?.observedGeneration === metadata.generation) return [];
+  if (status?.mapping?.uuid !== configuration.UUID || status?.observedGeneration === metadata.generation)
+    return [];
+  const ofUnseen = (path: string, desired: unknown): Difference => ({
+    path,
+    desired,
+    observed: undefined,
+    createOnly: false,
+  });
   const patterns = (spec.filterCriteria?.filters ?? []).map(({ pattern }) => pattern);
-  const desired = patterns.length === 0 ? undefined : patterns;
-  return [{ path: 'filterCriteria.filters', desired, observed: undefined, createOnly: false }];
+  return [
+    ...(areFiltersHidden(configuration)
+      ? [ofUnseen('filterCriteria.filters', patterns.length === 0 ? undefined : patterns)]
+      : []),
+    ...Object.entries(spec.additionalParameters ?? {})
+      .filter(([name]) => Reflect.get(configuration, name) === undefined)
+      .map(([name, value]) => ofUnseen(additionalPrefix + name, value)),
+  ];
 }
 
 /** One step towards letting a mapping of ours go. */

@@ -4,7 +4,7 @@ import type { Effective } from '../../api/effective.ts';
 import type { EventSourceMappingSpec } from '../../api/mapping.ts';
 import type { Difference } from '../../controller/backend.ts';
 import type { Configuration, Tags } from './client.ts';
-import { fields, hidden } from './translate.ts';
+import { additionalPrefix, fields, hidden } from './translate.ts';
 
 /** Tags as they are to be, as they are, and which of them are Sluice's. */
 export interface TagSituation {
@@ -30,12 +30,28 @@ export function differencesOf(
     const fixed = typeof createOnly === 'function' ? createOnly(want, have) : createOnly;
     found.push({ path, desired: want, observed: have, createOnly: fixed });
   }
+  for (const [name, want] of Object.entries(spec.additionalParameters ?? {})) {
+    const have: unknown = Reflect.get(configuration, name);
+    // What AWS does not show cannot be compared.
+    if (have === undefined || holds(have, want)) continue;
+    found.push({ path: additionalPrefix + name, desired: want, observed: have, createOnly: false });
+  }
   // Tags that we did not set are somebody else's (cost allocation, policies) and stay.
   for (const key of new Set([...Object.keys(tags.desired), ...tags.ours])) {
     const [want, have] = [own(tags.desired, key), own(tags.observed, key)];
     if (have !== want) found.push({ path: `tags.${key}`, desired: want, observed: have, createOnly: false });
   }
   return found;
+}
+
+/** Whether all that is wanted is there; AWS may show defaults beside it. */
+function holds(have: unknown, want: unknown): boolean {
+  if (!isObject(have) || !isObject(want)) return isDeepStrictEqual(have, want);
+  return Object.entries(want).every(([name, value]) => holds(have[name], value));
+}
+
+function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 /** The keys that Sluice has set from the spec and has to remove with it: those of now, and earlier ones still there. */

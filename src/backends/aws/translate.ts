@@ -14,6 +14,9 @@ import { sourceFields } from './fields/sources.ts';
 export { hidden, type Field } from './fields/field.ts';
 export { isSameFunction } from './same.ts';
 
+/** Before the name of a member in the path of a difference. */
+export const additionalPrefix = 'additionalParameters.';
+
 /** Every field of AWS's half but tags, which have calls of their own. */
 export const fields: readonly Field[] = [...commonFields, ...sourceFields];
 
@@ -32,7 +35,13 @@ export function createInput(
     if (value === undefined || effective.origins[field.path] === 'default') continue;
     merge(members, field.input(value));
   }
-  return { FunctionName: effective.values.functionName ?? '', ...members, Tags: { ...tags } };
+  const { additionalParameters = {} } = spec;
+  return {
+    FunctionName: effective.values.functionName ?? '',
+    ...members,
+    ...additionalParameters,
+    Tags: { ...tags },
+  };
 }
 
 /**
@@ -49,6 +58,9 @@ export function updateInput(
     const field = fields.find((candidate) => candidate.path === path);
     // Null marks a value that AWS does not have, as against a request that creates.
     if (field !== undefined) merge(members, field.input(desired, observed ?? null));
+    // One that AWS's API has and no table of ours: as it is.
+    else if (path.startsWith(additionalPrefix))
+      Reflect.set(members, path.slice(additionalPrefix.length), desired);
   }
   const filters = spec.filterCriteria?.filters ?? [];
   if ('KMSKeyArn' in members && !('FilterCriteria' in members) && filters.length > 0) {

@@ -133,6 +133,10 @@ export const patternCases: Readonly<Record<string, PatternCase>> = {
     reject: ['Error Count'],
   },
   'EventSourceMapping status.conditions.[].reason': { accept: ['A', 'InvalidSpec'], reject: ['a b', '9'] },
+  'MappingClass spec.additionalParameters.allowedNames.[]': {
+    accept: ['NewThing', 'New*', '*'],
+    reject: ['New-Thing', 'New Thing', 'New.Thing', 'Née'],
+  },
   'MappingClass spec.namespaces.[]': dnsLabel,
   'MappingClass spec.pool': dnsLabel,
   'MappingClass spec.aws.region': region,
