@@ -32,6 +32,7 @@ export async function converge(
   try {
     observation = await backend.observe(subject, signal);
     const action = plan(observation, subject.effective.values);
+    if (isFoundAgain(subject, observation)) deps.emit(foundAgain(subject, observation));
     const situation = isTakenOver(subject, observation)
       ? takenOver(deps, subject, observation)
       : await act(deps, backend, subject, observation, action, signal);
@@ -161,6 +162,26 @@ function isTakenOver({ mapping, effective }: Subject, observation: Observation):
     found?.adopted === true &&
     (found.uuid !== mapping.status?.mapping?.uuid || mapping.status?.mapping?.adopted !== true)
   );
+}
+
+/**
+ * Whether the object meets a mapping that is its own and that it does not know: made in a pass that was cut off, or by
+ * the cluster that this one was rebuilt from.
+ */
+function isFoundAgain({ mapping, effective }: Subject, observation: Observation): boolean {
+  const found = 'facts' in observation ? observation.facts?.mapping : undefined;
+  return (
+    effective.values.managementPolicy === 'Full' &&
+    found?.uuid !== undefined &&
+    found.adopted !== true &&
+    found.uuid !== mapping.status?.mapping?.uuid
+  );
+}
+
+function foundAgain({ mapping }: Subject, observation: Observation): ReconcilerEvent {
+  const uuid = 'facts' in observation ? observation.facts?.mapping?.uuid : undefined;
+  const detail = `Took up the AWS mapping ${uuid ?? ''}, which is this object's by its tags`;
+  return { kind: 'acted', mapping: refOf(mapping), action: 'adopted', uuid, detail };
 }
 
 /** Adoption changes nothing: what differs is told, and brought in step by the next pass. */

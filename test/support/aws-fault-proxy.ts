@@ -16,7 +16,15 @@ export type AwsFault =
   /** Neither carried out nor answered. */
   | { readonly kind: 'hang' }
   /** Carried out and answered, `ms` later. */
-  | { readonly kind: 'delay'; readonly ms: number };
+  | { readonly kind: 'delay'; readonly ms: number }
+  /** Not carried out, and answered by somebody who is not AWS: a proxy's page, say. */
+  | { readonly kind: 'page'; readonly status: number; readonly body: string }
+  /** Carried out, and what comes back is no answer. */
+  | { readonly kind: 'garbled'; readonly body: string }
+  /** Carried out; the answer ends in its middle, and the connection stays open. */
+  | { readonly kind: 'stall' }
+  /** Carried out; the answer is kept back, and `told` called. */
+  | { readonly kind: 'withhold'; readonly told: (call: AwsCall) => void };
 
 export interface AwsFaultRule {
   /** Name of the operation, for example `ReceiveMessage`; default: any. */
@@ -41,6 +49,8 @@ export interface AwsCall {
   status: number | undefined;
   /** The body of that answer. */
   answer: string | undefined;
+  /** When it arrived, by `performance.now`. */
+  readonly arrivedMs: number;
 }
 
 export class AwsFaultProxy implements AsyncDisposable {
@@ -112,6 +122,7 @@ export class AwsFaultProxy implements AsyncDisposable {
       fault: undefined,
       status: undefined,
       answer: undefined,
+      arrivedMs: performance.now(),
     };
     this.calls.push(call);
     const fault = this.#faultFor(call);
@@ -138,6 +149,26 @@ export class AwsFaultProxy implements AsyncDisposable {
       case 'delay':
         await new Promise((resolve) => setTimeout(resolve, fault.ms));
         await this.#pass(request, payload, call, response);
+        return;
+      case 'page':
+        response.writeHead(fault.status, { 'content-type': 'text/html' });
+        response.end(fault.body);
+        return;
+      case 'garbled': {
+        const { status } = await this.#ask(request, payload, call, response);
+        response.writeHead(status, { 'content-type': 'text/html' });
+        response.end(fault.body);
+        return;
+      }
+      case 'stall': {
+        const { status, headers, body } = await this.#ask(request, payload, call, response);
+        response.writeHead(status, { ...headers, 'content-length': String(body.length + 1) });
+        response.write(body.subarray(0, body.length / 2));
+        return;
+      }
+      case 'withhold':
+        await this.#ask(request, payload, call, response);
+        fault.told(call);
         return;
     }
   }

@@ -68,11 +68,11 @@ export class MappingEndpoint implements AsyncDisposable {
     if (name === undefined || name === '') {
       if (method === 'GET') {
         const source = url.searchParams.get('EventSourceArn');
-        const mappings =
-          source === null
-            ? await this.api.listByFunction(url.searchParams.get('FunctionName') ?? '')
-            : await this.api.list(source);
-        return ok({ EventSourceMappings: mappings });
+        const functionName = url.searchParams.get('FunctionName');
+        if (source !== null) return ok({ EventSourceMappings: await this.api.list(source) });
+        if (functionName !== null)
+          return ok({ EventSourceMappings: await this.api.listByFunction(functionName) });
+        return ok({ EventSourceMappings: this.api.all.map(({ configuration }) => configuration) });
       }
       this.requests.push({ call: 'create', body: body as object });
       const refusal = this.refuseCreate(body as CreateInput);

@@ -21,6 +21,8 @@ import {
   type UpdateEventSourceMappingCommandInput,
 } from '@aws-sdk/client-lambda';
 import { classifyControlError, type ControlFailure } from '../../aws/classify-control.ts';
+import { withDeadline } from '../../aws/deadline.ts';
+import type { Clock } from '../../lib/clock.ts';
 import type { SluiceError } from '../../lib/errors.ts';
 import type { TagIndex } from './tag-index.ts';
 
@@ -92,20 +94,28 @@ export interface AccountApi {
 /** How old an answer may be: `now` is read anew, `just` may be of a moment ago, `recent` of the last look at all. */
 export type Freshness = 'now' | 'just' | 'recent';
 
-/** The API over an SDK client. `pace` resolves when the next call may be made. */
+/** How long a call may last, the answer's body included: the SDK's own time-outs end with the head. */
+const deadlineMs = 30_000;
+
+/**
+ * The API over an SDK client. `pace` resolves when the next call may be made. With a clock each call has a deadline, so
+ * that a server which begins an answer and falls silent holds nobody up.
+ */
 export function mappingApi(
   client: LambdaClient,
   pace: (signal: AbortSignal) => Promise<void>,
+  clock?: Clock,
 ): MappingApi & AccountApi {
   const call = async <T>(
     action: string,
     resource: string,
     signal: AbortSignal,
-    send: () => Promise<T>,
+    send: (options: { readonly abortSignal: AbortSignal }) => Promise<T>,
   ): Promise<T> => {
     await pace(signal);
     try {
-      return await send();
+      if (clock === undefined) return await send({ abortSignal: signal });
+      return await withDeadline(clock, deadlineMs, signal, (limited) => send({ abortSignal: limited }));
     } catch (error) {
       if (signal.aborted) throw error;
       throw new ControlError(classifyControlError(error, { action: `lambda:${action}`, resource }));
@@ -125,8 +135,8 @@ export function mappingApi(
     signal: AbortSignal,
   ): Promise<Page> => {
     const input = { ...query, MaxItems: 100 };
-    const answer = await call('ListEventSourceMappings', resource, signal, () =>
-      client.send(new ListEventSourceMappingsCommand(input), { abortSignal: signal }),
+    const answer = await call('ListEventSourceMappings', resource, signal, (options) =>
+      client.send(new ListEventSourceMappingsCommand(input), options),
     );
     return {
       mappings: answer.EventSourceMappings ?? [],
@@ -152,42 +162,42 @@ export function mappingApi(
     page: (marker, signal) => page({ Marker: marker }, '*', signal),
     get: (uuid, signal) =>
       orGone(
-        call('GetEventSourceMapping', uuid, signal, () =>
-          client.send(new GetEventSourceMappingCommand({ UUID: uuid }), { abortSignal: signal }),
+        call('GetEventSourceMapping', uuid, signal, (options) =>
+          client.send(new GetEventSourceMappingCommand({ UUID: uuid }), options),
         ),
       ),
     list: (eventSourceARN, signal) => list({ EventSourceArn: eventSourceARN }, eventSourceARN, signal),
     listByFunction: (functionName, signal) => list({ FunctionName: functionName }, functionName, signal),
     create: (input, signal) =>
-      call('CreateEventSourceMapping', input.EventSourceArn ?? '', signal, () =>
-        client.send(new CreateEventSourceMappingCommand(input), { abortSignal: signal }),
+      call('CreateEventSourceMapping', input.EventSourceArn ?? '', signal, (options) =>
+        client.send(new CreateEventSourceMappingCommand(input), options),
       ),
     update: (uuid, input, signal) =>
-      call('UpdateEventSourceMapping', uuid, signal, () =>
-        client.send(new UpdateEventSourceMappingCommand({ ...input, UUID: uuid }), { abortSignal: signal }),
+      call('UpdateEventSourceMapping', uuid, signal, (options) =>
+        client.send(new UpdateEventSourceMappingCommand({ ...input, UUID: uuid }), options),
       ),
     delete: (uuid, signal) =>
       orGone(
-        call('DeleteEventSourceMapping', uuid, signal, () =>
-          client.send(new DeleteEventSourceMappingCommand({ UUID: uuid }), { abortSignal: signal }),
+        call('DeleteEventSourceMapping', uuid, signal, (options) =>
+          client.send(new DeleteEventSourceMappingCommand({ UUID: uuid }), options),
         ),
       ),
     async tags(arn, signal) {
       const answer = await orGone(
-        call('ListTags', arn, signal, () =>
-          client.send(new ListTagsCommand({ Resource: arn }), { abortSignal: signal }),
+        call('ListTags', arn, signal, (options) =>
+          client.send(new ListTagsCommand({ Resource: arn }), options),
         ),
       );
       return answer?.Tags ?? {};
     },
     async tag(arn, tags, signal) {
-      await call('TagResource', arn, signal, () =>
-        client.send(new TagResourceCommand({ Resource: arn, Tags: { ...tags } }), { abortSignal: signal }),
+      await call('TagResource', arn, signal, (options) =>
+        client.send(new TagResourceCommand({ Resource: arn, Tags: { ...tags } }), options),
       );
     },
     async untag(arn, keys, signal) {
-      await call('UntagResource', arn, signal, () =>
-        client.send(new UntagResourceCommand({ Resource: arn, TagKeys: [...keys] }), { abortSignal: signal }),
+      await call('UntagResource', arn, signal, (options) =>
+        client.send(new UntagResourceCommand({ Resource: arn, TagKeys: [...keys] }), options),
       );
     },
   };

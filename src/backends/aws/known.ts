@@ -3,7 +3,9 @@
  * sweeps, each with the time it is of. Pure but for its own memory: times are arguments. It calls nobody.
  *
  * What is older never overwrites what is newer: a page that was asked for before a write was answered says nothing of
- * what the write did. List may lag behind; by the time of the last modification a lagging answer is told.
+ * what the write did. List may lag behind; by the time of the last modification a lagging answer is told. Where there
+ * is none to compare with, since a write ended in doubt or AWS answered NotFound, List is not heard for as long as it
+ * may lag; a UUID is never given twice, so what is gone does not come back.
  */
 import { isDeepStrictEqual } from 'node:util';
 import type { Configuration, Tags } from './client.ts';
@@ -21,8 +23,18 @@ export interface Entry {
   readonly missingMs: number | undefined;
 }
 
-/** How long List may go on showing what was before a write. */
-const lagMs = 30_000;
+interface KnownTags {
+  readonly tags: Tags | undefined;
+  /** When they were read. */
+  readonly atMs: number;
+  /** The last write to them that has ended: what was asked for before says nothing of it. */
+  readonly wroteMs: number;
+}
+
+/** How long List may go on showing what was before a change. */
+export const lagMs = 30_000;
+/** Longer than any call with its repeats: no answer of before is still on its way. */
+const silencedMs = 300_000;
 /** How long List may not show a mapping that was just made. */
 const unlistedMs = 10_000;
 /** What is missing for so long without a question about it interests nobody. */
@@ -31,7 +43,9 @@ const forgottenMs = 3_600_000;
 export class KnownMappings {
   readonly #entries = new Map<string, Entry>();
   readonly #unsettled = new Set<string>();
-  readonly #tags = new Map<string, { readonly tags: Tags; readonly atMs: number }>();
+  readonly #tags = new Map<string, KnownTags>();
+  /** Up to when what was asked for says nothing of a mapping: in doubt, or gone, at this time. In order of time. */
+  readonly #silenced = new Map<string, number>();
   /** Asked for by somebody: these are kept when a sweep misses them, until it is clear what became of them. */
   readonly #asked = new Set<string>();
   #accountID: string | undefined;
@@ -62,9 +76,11 @@ export class KnownMappings {
     if (entry !== undefined) this.#set(uuid, entry);
   }
 
-  /** The answer to a write of ours. */
-  wrote(configuration: Configuration, atMs: number): void {
+  /** The answer at `atMs` to a write of ours that was sent at `sentMs`. */
+  wrote(configuration: Configuration, atMs: number, sentMs: number): void {
     const { UUID: uuid = '' } = configuration;
+    // A Get that was answered meanwhile may have seen more: it was on its way out, and is gone.
+    if (this.#silencedAt(uuid) > sentMs) return;
     this.#asked.add(uuid);
     const gotMs = undefined;
     this.#set(uuid, { configuration, atMs, wroteMs: atMs, gotMs, missingMs: undefined });
@@ -74,7 +90,7 @@ export class KnownMappings {
   got(configuration: Configuration, atMs: number): void {
     const { UUID: uuid = '' } = configuration;
     const before = this.#entries.get(uuid);
-    if (before !== undefined && before.atMs > atMs) return;
+    if ((before !== undefined && before.atMs > atMs) || this.#silencedAt(uuid) > atMs) return;
     const wroteMs = before?.wroteMs;
     this.#set(uuid, { configuration, atMs, wroteMs, gotMs: atMs, missingMs: undefined });
   }
@@ -84,6 +100,7 @@ export class KnownMappings {
     const { UUID: uuid = '' } = shown;
     const before = this.#entries.get(uuid);
     if (before === undefined) {
+      if (this.#silencedAt(uuid) >= atMs - lagMs) return false;
       this.#set(uuid, {
         configuration: shown,
         atMs,
@@ -119,27 +136,61 @@ export class KnownMappings {
     return missing;
   }
 
-  /** Nothing is known of it any more: it is gone, or a write ended in doubt. */
+  /** A write of ours ended in doubt at `atMs`: nobody knows what was done. */
+  doubted(uuid: string, atMs: number): void {
+    this.forget(uuid);
+    this.#silence(uuid, atMs);
+  }
+
+  /** AWS has none of this UUID, in an answer to what was asked at `atMs`. */
+  gone(uuid: string, atMs: number): void {
+    const entry = this.#entries.get(uuid);
+    if (entry !== undefined) this.#tags.delete(arnOf(entry.configuration));
+    this.forget(uuid);
+    this.#silence(uuid, atMs);
+  }
+
+  /** Nothing is known of it any more. */
   forget(uuid: string): void {
     this.#entries.delete(uuid);
     this.#unsettled.delete(uuid);
     this.#asked.delete(uuid);
   }
 
-  /** Tags as they were read or written, unless that is longer ago than `since`. */
-  tagsSince(arn: string, since: number): Tags | undefined {
-    const known = this.#tags.get(arn);
-    return known !== undefined && known.atMs >= since ? known.tags : undefined;
+  /** Tags as they were read, with what was written since, unless they were read longer ago than `since`. */
+  tagsSince(arn: string, since: number): { readonly tags: Tags; readonly atMs: number } | undefined {
+    const { tags, atMs = -Infinity } = this.#tags.get(arn) ?? {};
+    return tags !== undefined && atMs >= since ? { tags, atMs } : undefined;
   }
 
-  tagged(arn: string, tags: Tags | undefined, atMs: number): void {
-    if (tags === undefined) this.#tags.delete(arn);
-    else this.#tags.set(arn, { tags, atMs });
+  /** Tags that were asked for at `atMs`, unless something newer is known. */
+  tagged(arn: string, tags: Tags, atMs: number): void {
+    const { atMs: knownMs = -Infinity, wroteMs = -Infinity } = this.#tags.get(arn) ?? {};
+    if (atMs >= Math.max(knownMs, wroteMs)) this.#tags.set(arn, { tags, atMs, wroteMs });
+  }
+
+  /** Tags were written, the last at `wroteMs`, onto those of `atMs`; undefined where the outcome is in doubt. */
+  wroteTags(arn: string, tags: Tags | undefined, atMs: number, wroteMs: number): void {
+    this.#tags.set(arn, { tags, atMs, wroteMs });
   }
 
   /** Lets go of tags that nobody may rely on any more. */
   dropTags(before: number): void {
-    for (const [arn, { atMs }] of this.#tags) if (atMs < before) this.#tags.delete(arn);
+    for (const [arn, { atMs, wroteMs }] of this.#tags)
+      if (Math.max(atMs, wroteMs) < before) this.#tags.delete(arn);
+  }
+
+  #silencedAt(uuid: string): number {
+    return this.#silenced.get(uuid) ?? -Infinity;
+  }
+
+  #silence(uuid: string, atMs: number): void {
+    for (const [other, sinceMs] of this.#silenced) {
+      if (sinceMs > atMs - silencedMs) break;
+      this.#silenced.delete(other);
+    }
+    this.#silenced.delete(uuid);
+    this.#silenced.set(uuid, atMs);
   }
 
   #set(uuid: string, entry: Entry): void {
@@ -174,8 +225,8 @@ function isNewer({ atMs, wroteMs = -Infinity }: Entry, thanMs: number): boolean 
   return atMs > thanMs || wroteMs >= thanMs;
 }
 
-function isLagging({ configuration, wroteMs }: Entry, shown: Configuration, atMs: number): boolean {
-  if (wroteMs === undefined || atMs - wroteMs > lagMs) return false;
+function isLagging({ configuration, atMs: knownMs }: Entry, shown: Configuration, atMs: number): boolean {
+  if (atMs - knownMs > lagMs) return false;
   const [known, told] = [configuration.LastModified, shown.LastModified];
   return known !== undefined && told !== undefined && told < known;
 }

@@ -166,9 +166,11 @@ export function pacedApi(api: MappingApi & AccountApi, options: RetryOptions): M
         const refused = isRefusal(error);
         if (refused) options.onRefused();
         const most = refused ? mostRefusals : isRead && isUnavailable(error) ? mostReads : 1;
-        if (attempt >= most || signal.aborted) throw error;
+        const leastMs = leastWaitOf(error);
+        // A worker does not wait so long: the reconciler comes back.
+        if (attempt >= most || signal.aborted || leastMs > longestWaitMs) throw error;
         const longestMs = Math.min(longestWaitMs, firstWaitMs * 2 ** attempt);
-        await options.clock.sleep(longestMs * (0.5 + 0.5 * options.random()), signal);
+        await options.clock.sleep(Math.max(leastMs, longestMs * (0.5 + 0.5 * options.random())), signal);
         if (signal.aborted) throw error;
       }
     }
@@ -192,6 +194,12 @@ export function pacedApi(api: MappingApi & AccountApi, options: RetryOptions): M
 /** Refused for the rate of calls: a quota of something else, or of KMS, is not mended by calling more slowly. */
 function isRefusal(error: unknown): boolean {
   return error instanceof ControlError && error.failure.error.reason === 'AwsThrottled';
+}
+
+/** What AWS asks to be waited for, by `Retry-After`. */
+function leastWaitOf(error: unknown): number {
+  const retry = error instanceof ControlError ? error.failure.error.retry : undefined;
+  return retry?.kind === 'after' ? retry.ms : 0;
 }
 
 function isUnavailable(error: unknown): boolean {

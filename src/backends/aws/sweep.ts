@@ -14,7 +14,7 @@
 import type { Clock } from '../../lib/clock.ts';
 import type { Random } from '../../lib/random.ts';
 import { ControlError, type AccountApi, type Configuration, type MappingApi, type Tags } from './client.ts';
-import { isEncrypted, isSettled, KnownMappings, type Entry } from './known.ts';
+import { isEncrypted, isSettled, KnownMappings, lagMs, type Entry } from './known.ts';
 import type { AdaptivePace } from './pace.ts';
 import { isSameFunction } from './same.ts';
 import { TagSweep } from './tag-sweep.ts';
@@ -51,6 +51,8 @@ const settleShare = 0.08;
 /** List may show a mapping as Deleting that Get no longer finds. */
 const doubtfulDeletingMs = 60_000;
 const dearMs = 3_600_000;
+/** Stands for the source of a mapping of which nothing was known. */
+const anySource = '';
 
 interface Done {
   readonly startedMs: number;
@@ -60,7 +62,7 @@ interface Done {
 
 export class AccountView {
   readonly #options: SweepOptions;
-  readonly #known = new KnownMappings();
+  readonly #known: KnownMappings;
   readonly #index: TagSweep;
   #last: Done | undefined;
   #running: Promise<void> | undefined;
@@ -69,12 +71,15 @@ export class AccountView {
   #dearUntilMs = -Infinity;
   /** Until when an identity may not list. */
   readonly #denied = new Map<string, number>();
-  /** Sources of which a create ended in doubt: List by source has to say. */
-  readonly #doubtful = new Set<string>();
+  /** When a write to a mapping of a source ended in doubt: until a later sweep List by source has to say. */
+  readonly #doubtful = new Map<string, number>();
   #wroteMs = -Infinity;
+  /** The same for any source. */
+  #doubtMs = -Infinity;
 
-  constructor(options: SweepOptions) {
+  constructor(options: SweepOptions, known = new KnownMappings()) {
     this.#options = options;
+    this.#known = known;
     this.#index = new TagSweep(options);
   }
 
@@ -90,23 +95,25 @@ export class AccountView {
     const read = async (uuid: string, signal: AbortSignal): Promise<Configuration | undefined> => {
       const atMs = clock.monotonic();
       const found = await api.get(uuid, signal);
-      if (found === undefined) known.forget(uuid);
+      if (found === undefined) known.gone(uuid, atMs);
       else known.got(found, atMs);
       return found;
     };
-    /** After a failure nobody knows what was done. */
+    /** After a failure nobody knows what was done, unless it was refused for the rate of calls. */
     const write = async <T extends Configuration | undefined>(
       uuid: string,
       work: () => Promise<T>,
+      source?: string,
     ): Promise<T> => {
+      const sentMs = clock.monotonic();
       try {
         const answer = await work();
         this.#wroteMs = clock.monotonic();
-        if (answer === undefined) known.forget(uuid);
-        else known.wrote(answer, this.#wroteMs);
+        if (answer === undefined) known.gone(uuid, sentMs);
+        else known.wrote(answer, this.#wroteMs, sentMs);
         return answer;
       } catch (error) {
-        known.forget(uuid);
+        if (!wasRefused(error)) this.#doubt(uuid, source);
         throw error;
       }
     };
@@ -116,19 +123,28 @@ export class AccountView {
       after: (tags: Tags) => Tags,
     ): Promise<void> => {
       const before = known.tagsSince(arn, clock.monotonic() - tagsMs);
-      known.tagged(arn, undefined, 0);
+      const wrote = (tags: Tags | undefined): void =>
+        // What was read before the write is no newer for it.
+        known.wroteTags(arn, tags, before?.atMs ?? -Infinity, clock.monotonic());
+      wrote(undefined);
       this.#index.forget(arn);
-      await work();
-      if (before !== undefined) known.tagged(arn, after(before), clock.monotonic());
+      try {
+        await work();
+      } catch (error) {
+        wrote(undefined);
+        throw error;
+      }
+      wrote(before === undefined ? undefined : after(before.tags));
     };
     const candidates = async (
       source: string | undefined,
       signal: AbortSignal,
       isWanted: (configuration: Configuration) => boolean,
     ): Promise<readonly Configuration[] | undefined> => {
-      if (source !== undefined && this.#doubtful.has(source)) return undefined;
+      if (this.#isInDoubt(source)) return undefined;
       const since = clock.monotonic() - candidatesMs;
-      if (!(await this.#sweptSince(api, identity, since, signal))) return undefined;
+      if (!(await this.#sweptSince(api, identity, since, signal)) || this.#isInDoubt(source))
+        return undefined;
       // What another identity has listed is not shown to one that may not list.
       return this.#last?.by === identity ? [...known.present()].filter(isWanted) : undefined;
     };
@@ -143,34 +159,34 @@ export class AccountView {
           return entry !== undefined && isNew ? entry.configuration : read(uuid, signal);
         }
         known.asked(uuid);
-        if (!this.#pays(identity)) return read(uuid, signal);
+        if (!this.#pays(identity))
+          return entry !== undefined && this.#isPassing(entry) ? entry.configuration : read(uuid, signal);
         const seen = entry ?? (await this.#firstSeen(api, identity, uuid, signal));
-        return seen === undefined || (await this.#mustBeRead(api, identity, seen, signal))
-          ? read(uuid, signal)
-          : this.#answer(uuid);
+        if (seen === undefined || (await this.#mustBeRead(api, identity, seen, signal)))
+          return read(uuid, signal);
+        // A sweep may have been waited for: not known any more, or not shown, is not gone.
+        const { configuration, missingMs } = known.entry(uuid) ?? {};
+        if (configuration !== undefined && missingMs === undefined) return configuration;
+        if (missingMs === undefined || configuration?.State !== 'Deleting') return read(uuid, signal);
+        known.gone(uuid, missingMs);
+        return undefined;
       },
       list: async (source, signal, freshness = 'now') => {
         const found =
-          freshness === 'now'
-            ? undefined
-            : await candidates(source, signal, ({ EventSourceArn: arn }) => arn === source);
-        if (found !== undefined) return found;
-        const listed = await api.list(source, signal);
-        this.#doubtful.delete(source);
-        return listed;
+          freshness === 'recent'
+            ? await candidates(source, signal, ({ EventSourceArn: arn }) => arn === source)
+            : undefined;
+        return found ?? api.list(source, signal);
       },
       listByFunction: async (name, signal, freshness = 'now') => {
         const found =
-          freshness === 'now'
-            ? undefined
-            : await candidates(undefined, signal, ({ FunctionArn: arn = '' }) => isSameFunction(name, arn));
+          freshness === 'recent'
+            ? await candidates(undefined, signal, ({ FunctionArn: arn = '' }) => isSameFunction(name, arn))
+            : undefined;
         return found ?? api.listByFunction(name, signal);
       },
       create: async (input, signal) => {
-        const source = input.EventSourceArn ?? '';
-        this.#doubtful.add(source);
-        const configuration = await write('', () => api.create(input, signal));
-        this.#doubtful.delete(source);
+        const configuration = await write('', () => api.create(input, signal), input.EventSourceArn);
         const { EventSourceMappingArn: arn } = configuration;
         if (arn !== undefined) known.tagged(arn, input.Tags ?? {}, clock.monotonic());
         return configuration;
@@ -181,7 +197,7 @@ export class AccountView {
         const nowMs = clock.monotonic();
         const age = freshness === 'recent' ? tagsMs : justMs;
         const seen = freshness === 'now' ? undefined : known.tagsSince(arn, nowMs - age);
-        if (seen !== undefined) return seen;
+        if (seen !== undefined) return seen.tags;
         if (freshness === 'recent' && presumed !== undefined) return presumed;
         if (freshness === 'recent' && isProof !== undefined) {
           const shown = await this.#index.tagsOf(api, identity, arn, signal);
@@ -206,12 +222,20 @@ export class AccountView {
     };
   }
 
-  /** What is known of it; undefined, and forgotten, once it is gone. */
-  #answer(uuid: string): Configuration | undefined {
-    const entry = this.#known.entry(uuid);
-    if (entry?.missingMs === undefined) return entry?.configuration;
-    this.#known.forget(uuid);
-    return undefined;
+  /** Neither what is known of the mapping nor what a sweep has shown of its source is to be believed. */
+  #doubt(uuid: string, ofCreate: string | undefined): void {
+    const nowMs = this.#options.clock.monotonic();
+    const source = ofCreate ?? this.#known.entry(uuid)?.configuration.EventSourceArn ?? anySource;
+    this.#doubtful.set(source, nowMs);
+    this.#doubtMs = nowMs;
+    if (uuid !== '') this.#known.doubted(uuid, nowMs);
+  }
+
+  /** Whether the last sweep may not show what was done to the mappings of a source, or of any. */
+  #isInDoubt(source: string | undefined): boolean {
+    const of = (one: string): number => this.#doubtful.get(one) ?? -Infinity;
+    const doubtMs = source === undefined ? this.#doubtMs : Math.max(of(source), of(anySource));
+    return doubtMs > (this.#last?.startedMs ?? -Infinity) - lagMs;
   }
 
   /** Of a mapping that nothing is known of: the first sweep serves all that ask at the start. */
@@ -230,11 +254,9 @@ export class AccountView {
     if (missingMs !== undefined) return configuration.State !== 'Deleting';
     const pages = this.#last?.pages ?? 1;
     if (!isSettled(configuration)) {
-      const spacingMs = Math.min(longestGapMs, Math.max(settleGapMs / 2, (nowMs - wroteMs) / 3));
       // Only what a sweep has shown so late: one that nobody has looked for yet is for the next sweep.
       const isDoubtful = configuration.State === 'Deleting' && atMs - wroteMs > doubtfulDeletingMs;
-      if (this.#known.unsettled <= pages || isDoubtful)
-        return nowMs - Math.max(gotMs ?? -Infinity, wroteMs) >= spacingMs;
+      if (this.#known.unsettled <= pages || isDoubtful) return !this.#isPassing(entry);
       if (nowMs - this.#startedMs >= this.#gapMs(pages)) this.#startUnheard(api, by, signal);
       return false;
     }
@@ -246,6 +268,14 @@ export class AccountView {
     } else if (nowMs - sweptMs >= dueMs && nowMs - this.#startedMs >= dueMs / 4)
       this.#startUnheard(api, by, signal);
     return isEncrypted(configuration) && nowMs - (gotMs ?? -Infinity) >= blindIntervals * intervalMs;
+  }
+
+  /** On its way to another state, and asked for so lately that it is too early to ask again. */
+  #isPassing({ configuration, missingMs, atMs, gotMs = -Infinity, wroteMs = atMs }: Entry): boolean {
+    if (isSettled(configuration) || missingMs !== undefined) return false;
+    const nowMs = this.#options.clock.monotonic();
+    const spacingMs = Math.min(longestGapMs, Math.max(settleGapMs / 2, (nowMs - wroteMs) / 3));
+    return nowMs - Math.max(gotMs, wroteMs) < spacingMs;
   }
 
   #gapMs(pages: number): number {
@@ -315,7 +345,13 @@ export class AccountView {
     }
     changed.push(...this.#known.swept(seen, startedMs));
     this.#known.dropTags(startedMs - tagsMs);
+    for (const [source, doubtMs] of this.#doubtful)
+      if (doubtMs < startedMs - lagMs) this.#doubtful.delete(source);
     this.#last = { startedMs, pages, by };
     if (changed.length > 0) onChanged(changed);
   }
+}
+
+function wasRefused(error: unknown): boolean {
+  return error instanceof ControlError && error.failure.kind === 'throttled';
 }

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { ControlError, type AccountApi, type MappingApi } from '../../../../src/backends/aws/client.ts';
 import { AdaptivePace, pacedApi } from '../../../../src/backends/aws/pace.ts';
-import { backoff, SluiceError } from '../../../../src/lib/errors.ts';
+import { after, backoff, SluiceError, type Retry } from '../../../../src/lib/errors.ts';
 import { seededRandom } from '../../../../src/lib/random.ts';
 import { MemoryMappingApi } from '../../../support/memory-mapping-api.ts';
 import { VirtualClock } from '../../../support/virtual-clock.ts';
@@ -134,13 +134,18 @@ describe('the pace of calls to an account and Region', () => {
 });
 
 describe('calls that are repeated', () => {
-  const failing = (kind: 'throttled' | 'unavailable' | 'rejected', reason: string, times: number) => {
+  const failing = (
+    kind: 'throttled' | 'unavailable' | 'rejected',
+    reason: string,
+    times: number,
+    retry: Retry = backoff,
+  ) => {
     const api = new MemoryMappingApi();
     let left = times;
     let calls = 0;
     api.before = () => {
       calls++;
-      if (left-- > 0) throw new ControlError({ kind, error: new SluiceError(reason, 'not now', backoff) });
+      if (left-- > 0) throw new ControlError({ kind, error: new SluiceError(reason, 'not now', retry) });
     };
     return { api, calls: () => calls };
   };
@@ -167,6 +172,19 @@ describe('calls that are repeated', () => {
       api: pacedApi(all, { clock, random: seededRandom(1), onRefused }),
     };
   };
+
+  it.each([
+    { seconds: 3, calls: 2, leastMs: 3000, why: 'no sooner than AWS asks for' },
+    { seconds: 0.01, calls: 2, leastMs: 250, why: 'no sooner than without' },
+    { seconds: 9, calls: 1, leastMs: 0, why: 'longer than a worker waits: the reconciler comes back' },
+  ])('are made again after a Retry-After of $seconds s: $why', async ({ seconds, calls, leastMs }) => {
+    const { api, calls: made } = failing('throttled', 'AwsThrottled', 1, after(seconds * 1000));
+    const world = paced(api);
+    await world.clock.runUntil(world.api.get('none', signal).catch(() => undefined));
+    expect(made()).toBe(calls);
+    expect(world.clock.monotonic()).toBeGreaterThanOrEqual(leastMs);
+    expect(world.clock.monotonic()).toBeLessThanOrEqual(Math.max(leastMs, 500));
+  });
 
   const get = (api: MappingApi): Promise<unknown> => api.get('none', signal);
   const create = (api: MappingApi): Promise<unknown> =>

@@ -301,6 +301,33 @@ describe('the view of an account', () => {
     expect(await world.api.list(source, signal, 'recent')).toHaveLength(1);
   });
 
+  it('does not bring back what AWS has called gone, although List goes on showing it for a while', async () => {
+    const world = new World();
+    const [uuid = ''] = await world.existing(5);
+    await world.recent(uuid);
+    world.account.freezeList();
+    world.account.memory.vanish(uuid);
+    expect(await world.api.get(uuid, signal)).toBeUndefined();
+    expect(await world.lookFor(20_000, [uuid])).toEqual([undefined]);
+    await world.clock.advance(intervalMs);
+    world.account.thawList();
+    expect(await world.recent(uuid)).toBeUndefined();
+    expect(await world.api.list(input('old-0').EventSourceArn, signal, 'recent')).toEqual([]);
+  });
+
+  it('lists what is of a moment ago by List itself, and the mappings of a function after a write in doubt', async () => {
+    const world = new World();
+    await world.existing(5);
+    expect(await world.api.listByFunction('f', signal, 'recent')).toHaveLength(5);
+    await world.account.memory.create(input('new'));
+    expect(await world.api.list(input('new').EventSourceArn, signal, 'just')).toHaveLength(1);
+    world.account.memory.afterCreate = () => {
+      throw new ControlError({ kind: 'unavailable', error: new SluiceError('AwsFailed', 'cut', backoff) });
+    };
+    await expect(world.api.create(input('doubt'), signal)).rejects.toThrow('cut');
+    expect(await world.api.listByFunction('f', signal, 'recent')).toHaveLength(7);
+  });
+
   it('uses Gets where an identity may not list, and shows it no list of another', async () => {
     const world = new World();
     const [uuid = ''] = await world.existing(5);
