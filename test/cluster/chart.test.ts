@@ -190,14 +190,7 @@ describe.skipIf(isAbsent('helm'))('every profile of values', () => {
         ...verbs,
       ]),
     );
-    for (const word of [
-      '*',
-      'bind',
-      'escalate',
-      'impersonate',
-      'pods',
-      'configmaps',
-    ])
+    for (const word of ['*', 'bind', 'escalate', 'impersonate', 'pods', 'configmaps'])
       expect(words).not.toContain(word);
     // Tokens of ServiceAccounts are asked for by name, where a tenant's are listed.
     const tokens = roles

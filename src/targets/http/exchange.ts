@@ -63,7 +63,7 @@ export function exchange<T>(
       try {
         resolve(onEnd(ended, isHeardOut));
       } catch (error) {
-        reject(error as Error);
+        reject(error);
       }
     };
     const hook = AbortHook.of(signal);
