@@ -17,10 +17,11 @@ const firstRetryMs = 500;
 const longestRetryMs = 300_000;
 /**
  * With hundreds of mappings on their way, one look a second at each would say nothing that the backend does not tell
- * by itself, and be most of the work: all of them together are looked at so often.
+ * by itself, and be most of the work: all of them together are looked at so often. None waits for longer than three
+ * seconds, since a look is also what starts the next List, and the last ones would wait for theirs.
  */
-const soonLooksPerSecond = 50;
-const soonMs = 5000;
+const soonLooksPerSecond = 100;
+const soonMs = 3000;
 
 export interface ReconcileLoopOptions {
   readonly deps: Omit<ReconcilerDeps, 'failures'>;
