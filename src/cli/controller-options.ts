@@ -33,9 +33,9 @@ export const controllerOptions = {
     help: 'Time between two attempts to take or renew the Lease, in seconds. Default 2.',
   },
   workers: {
-    type: integerType(1, 100, 10),
+    type: integerType(1, 100, 20),
     value: 'N',
-    help: 'Mappings that are reconciled at the same time. Default 10.',
+    help: 'Mappings that are reconciled at the same time. Default 20.',
   },
   'drift-interval-seconds': {
     type: integerType(1, 86_400, 300),

@@ -55,7 +55,7 @@ const controllerFields: Fields = {
     true,
   ),
   replicas: replicas('Pods. One leads, the others take over.'),
-  workers: integer('Mappings that are reconciled at the same time.', 10, 1, 100),
+  workers: integer('Mappings that are reconciled at the same time.', 20, 1, 100),
   driftIntervalSeconds: integer(
     'Within which a change of an AWS mapping by somebody else is found, in seconds.',
     300,
