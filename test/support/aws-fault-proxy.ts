@@ -19,7 +19,7 @@ export type AwsFault =
   | { readonly kind: 'delay'; readonly ms: number }
   /** Not carried out, and answered by somebody who is not AWS: a proxy's page, say. */
   | { readonly kind: 'page'; readonly status: number; readonly body: string }
-  /** Carried out, and what comes back is no answer. */
+  /** Carried out, and what comes back, with status 200, is no answer. */
   | { readonly kind: 'garbled'; readonly body: string }
   /** Carried out; the answer ends in its middle, and the connection stays open. */
   | { readonly kind: 'stall' }
@@ -155,8 +155,8 @@ export class AwsFaultProxy implements AsyncDisposable {
         response.end(fault.body);
         return;
       case 'garbled': {
-        const { status } = await this.#ask(request, payload, call, response);
-        response.writeHead(status, { 'content-type': 'text/html' });
+        await this.#ask(request, payload, call, response);
+        response.writeHead(200, { 'content-type': 'text/html' });
         response.end(fault.body);
         return;
       }

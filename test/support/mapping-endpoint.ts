@@ -37,7 +37,7 @@ export class MappingEndpoint implements AsyncDisposable {
             'content-type': 'application/json',
             ...(code === undefined ? {} : { 'x-amzn-errortype': code }),
           });
-          response.end(JSON.stringify(body));
+          response.end(status === 204 ? undefined : JSON.stringify(body));
         }, response.destroy.bind(response));
     });
   }
@@ -62,7 +62,9 @@ export class MappingEndpoint implements AsyncDisposable {
     const body = await bodyOf(request);
     const method = request.method ?? '';
     if (date === '2017-03-31' && kind === 'tags' && name !== undefined) {
-      return ok(await this.#tags(method, name, body as { Tags?: Tags }, url.searchParams.getAll('tagKeys')));
+      const keys = url.searchParams.getAll('tagKeys');
+      const answer = await this.#tags(method, name, body as { Tags?: Tags }, keys);
+      return ok(answer, method === 'GET' ? 200 : 204);
     }
     if (kind !== 'event-source-mappings') return unknownOperation(method, url.pathname);
     if (name === undefined || name === '') {

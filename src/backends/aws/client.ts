@@ -191,16 +191,25 @@ export function mappingApi(
       return answer?.Tags ?? {};
     },
     async tag(arn, tags, signal) {
-      await call('TagResource', arn, signal, (options) =>
-        client.send(new TagResourceCommand({ Resource: arn, Tags: { ...tags } }), options),
+      await call('TagResource', arn, signal, async (options) =>
+        done(await client.send(new TagResourceCommand({ Resource: arn, Tags: { ...tags } }), options)),
       );
     },
     async untag(arn, keys, signal) {
-      await call('UntagResource', arn, signal, (options) =>
-        client.send(new UntagResourceCommand({ Resource: arn, TagKeys: [...keys] }), options),
+      await call('UntagResource', arn, signal, async (options) =>
+        done(await client.send(new UntagResourceCommand({ Resource: arn, TagKeys: [...keys] }), options)),
       );
     },
   };
+}
+
+/**
+ * Throws unless a call without an answer was carried out. The SDK reads no body where none is expected, so that any
+ * page with status 200 would pass for success; Lambda answers 204.
+ */
+function done({ $metadata }: { readonly $metadata: { readonly httpStatusCode?: number | undefined } }): void {
+  if ($metadata.httpStatusCode !== 204)
+    throw Object.assign(new SyntaxError('not an answer of AWS Lambda'), { $metadata });
 }
 
 /** The documented error behind whatever an API call threw. */
