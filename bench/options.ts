@@ -88,7 +88,9 @@ export function readOptions(args: readonly string[]): Options | 'help' | { reado
       : !values.quick || quickCases.has(name);
   const scaled = (of: Case): Case => {
     const measured = messages ?? (values.quick ? of.measured / 2 : of.measured);
-    return { ...of, measured, warm: Math.min(of.warm, measured) };
+    const isShort = messages !== undefined || values.quick;
+    const once = isShort ? { processes: 1, waves: 1 } : {};
+    return { ...of, measured, warm: Math.min(of.warm, measured), ...once };
   };
   return {
     json: values.json,

@@ -286,7 +286,8 @@ describe.each<AwsClientKind>(['signed', 'sdk'])('by the %s client', (pollClient)
       functionName: 'f',
       region: 'eu-west-1',
     });
-    expect((await invoke(target)).kind).toBe('refused');
+    // The SDK stumbles over the page, Sluice's own client goes by the status: both hold the batch back.
+    expect((await invoke(target)).kind).toBe(pollClient === 'sdk' ? 'unreachable' : 'refused');
     await target.close();
   });
 });
