@@ -18,7 +18,7 @@ import { managedWorld, type ManagedWorld, type WorldOptions } from './managed-la
  * fault. In the end there is one mapping, as desired, or none after a deletion; no status says at any moment what the
  * server does not have; nothing is repeated faster than the pace permits.
  */
-const speed = 20;
+const speed = 15;
 
 interface FaultRow {
   readonly name: string;
