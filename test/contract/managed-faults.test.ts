@@ -455,6 +455,46 @@ describe('states that last, and hands that meddle', { concurrent: true }, () => 
     expect(api.all).toMatchObject([{ configuration: { State: 'Enabled' }, tags: theirs }]);
   });
 
+  /** Longer than the deadline of a call, at this speed. */
+  const late = { kind: 'delay', ms: 1500 } as const;
+
+  it('has one mapping when a create arrives after it was given up', async () => {
+    await using lab = await slow();
+    const { world, api } = lab;
+    world.proxy.inject({ operation: 'CreateEventSourceMapping', times: 1, fault: late });
+    world.create({ batchSize: 5 });
+    await eventually(() => api.all.length === 1);
+    api.settle();
+    await world.ready();
+    // AWS refuses the late one: it takes one mapping of a source and function.
+    await eventually(() => world.proxy.calls.some(({ status }) => status === 409));
+    expect(api.all).toHaveLength(1);
+    expect(await world.wrong()).toEqual([]);
+    expect(world.lies).toEqual([]);
+  });
+
+  it('undoes an update that arrives after it was given up, as it undoes the change of a hand', async () => {
+    await using lab = await slow();
+    const { world, api, settled } = lab;
+    await settled();
+    world.proxy.inject({ operation: 'UpdateEventSourceMapping', times: 1, fault: late });
+    world.edit({ batchSize: 6 });
+    await eventually(() => count(world, 'UpdateEventSourceMapping') === 1);
+    world.edit({ batchSize: 7 });
+    await eventually(() => {
+      api.settle();
+      return world.condition('Ready') === 'True Serving';
+    });
+    expect(api.all).toMatchObject([{ configuration: { BatchSize: 7 } }]);
+    await eventually(() => api.all[0]?.configuration.BatchSize === 6);
+    await eventually(() => {
+      api.settle();
+      return api.all[0]?.configuration.BatchSize === 7 && world.condition('Ready') === 'True Serving';
+    });
+    expect(world.told('drift-found')).toContain('batchSize');
+    expect(world.lies).toEqual([]);
+  });
+
   it.each([
     { kind: 'reset', why: 'nothing was done' },
     { kind: 'lostAnswer', why: 'the old one is on its way out' },
