@@ -423,6 +423,26 @@ describe('states that last, and hands that meddle', { concurrent: true }, () => 
     expect(world.lies).toEqual([]);
   });
 
+  it('waits for another mapping of the source and function that is on its way out', async () => {
+    await using lab = await slow();
+    const { world, api, wait } = lab;
+    const { UUID: old = '' } = await api.create({
+      EventSourceArn: queueArn('orders'),
+      FunctionName: 'consumer',
+    });
+    api.settle();
+    await api.delete(old);
+    world.create();
+    await wait(20_000);
+    // AWS refuses a second one until the first is gone: that passes, and is nobody's to solve.
+    expect(world.condition('Ready')).toBe('Unknown Progressing');
+    api.settle();
+    await eventually(() => api.all.length === 1);
+    api.settle();
+    await world.ready();
+    expect(world.lies).toEqual([]);
+  });
+
   const theirs = {
     'sluice.dev/cluster': 'another',
     'sluice.dev/namespace': 'shop',

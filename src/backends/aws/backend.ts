@@ -96,6 +96,9 @@ export class AwsBackend implements ExternalBackend {
         const uuid = conflictOf(error);
         const taken = uuid === undefined ? undefined : await api.get(uuid, signal);
         if (taken === undefined) throw error;
+        // Whosever it was, it is in the way for moments only.
+        if (taken.State === 'Deleting')
+          throw new SluiceError('Progressing', `Waiting until AWS has deleted the mapping ${uuid}`, backoff);
         // The list did not show it yet. It may be our own, made in a pass that was cut off.
         const found = await claim(this.#search(api, subject, 'manage', signal), taken);
         if (found.kind === 'refused') throw new SluiceError(found.reason, found.message, never);
