@@ -14,6 +14,8 @@ const onControlPlane = { globalSetup: ['test/support/shared-control-plane.ts'], 
 
 /** Files that take longest although they are short: begun first, or the run ends with one worker waiting for them. */
 const slow = [
+  'contract/managed-faults',
+  'cluster/managed-kill',
   'system/outage',
   'system/kill',
   'system/load',
