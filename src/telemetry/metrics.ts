@@ -485,8 +485,12 @@ export class Metrics {
   }
 
   /** The text that Prometheus scrapes. */
-  text(): Promise<string> {
-    return this.registry.metrics();
+  async text(): Promise<string> {
+    const { registry } = this;
+    const texts = registry
+      .getMetricsAsArray()
+      .map(async ({ name }) => this.#families.get(name)?.text() ?? registry.getSingleMetricAsString(name));
+    return `${(await Promise.all(texts)).join('\n\n')}\n`;
   }
 }
 

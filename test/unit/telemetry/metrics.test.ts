@@ -119,6 +119,24 @@ describe('series', () => {
   });
 });
 
+describe('the text', () => {
+  test.each([
+    ['a name', 'orders', 1],
+    ['quotes, backslashes and lines', 'a"b\\c\nd"', 0.25],
+    ['no number', 'orders', Number.NaN],
+    ['more than any number', 'orders', Infinity],
+    ['less than any number', 'orders', -Infinity],
+  ])('is what the library itself would write: %s', async (_why, name, value) => {
+    const metrics = new Metrics({ processMetrics: false });
+    metrics.set('sluice_mapping_state', { ...orders, mapping: name, state: 'Enabled' }, value);
+    metrics.set('leader_election_master_status', { name }, value);
+    metrics.inc('sluice_polled_events_total', { ...orders, mapping: name }, 3);
+    metrics.observe('rest_client_request_duration_seconds', { verb: 'get', host: 'h' }, 0.3);
+    metrics.onCollect('sluice_members', (set) => set({ pool: name }, value));
+    expect(await metrics.text()).toBe(await metrics.registry.metrics());
+  });
+});
+
 describe('the list', () => {
   const all = Object.entries<Definition>(definitions);
   const root = path.resolve(import.meta.dirname, '../../..');
