@@ -256,4 +256,3 @@ async function series(name: string): Promise<readonly { readonly labels: string;
       return { labels: line.slice(name.length, at), value: Number(line.slice(at + 1)) };
     });
 }
-

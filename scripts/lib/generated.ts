@@ -8,6 +8,7 @@ import { crdFiles } from './crd-files.ts';
 import { cliPage, configurationPage } from './cli-pages.ts';
 import { conditionsPage } from './conditions-page.ts';
 import { eventsPage } from './events-page.ts';
+import { managedCostPage } from './managed-cost-page.ts';
 import { metricsGolden, metricsPage } from './metrics-page.ts';
 import { performancePage } from './performance-page.ts';
 import { resourcePages } from './resource-pages.ts';
@@ -32,5 +33,6 @@ export function generatedFiles(): readonly GeneratedFile[] {
     cliPage(),
     configurationPage(),
     performancePage(),
+    managedCostPage(),
   ];
 }
