@@ -51,9 +51,10 @@ export function managedVerdicts(rows: readonly ManagedRow[]): readonly ManagedVe
   });
 }
 
-/** All phases. */
-export function managedTable(rows: readonly ManagedRow[]): string {
+/** All phases of each run, in the order of the runs. */
+export function managedTable(runs: readonly (readonly ManagedRow[])[]): string {
   const head = [
+    'run',
     'objects',
     'limit',
     'phase',
@@ -65,7 +66,9 @@ export function managedTable(rows: readonly ManagedRow[]): string {
     'CPU ms an object',
     'MiB at most',
   ];
-  const cells = rows.map((row) => [
+  const all = runs.flatMap((rows, index) => rows.map((row) => [index + 1, row] as const));
+  const cells = all.map(([run, row]) => [
+    run,
     row.objects,
     row.limit === null ? 'none' : `${row.limit}/s`,
     row.phase,

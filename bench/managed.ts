@@ -22,11 +22,11 @@ const collection = `/apis/sluice.dev/v1alpha1/namespaces/${namespace}/eventsourc
 const metricsPort = 19_787;
 
 /**
- * Runs it; the arguments are numbers of objects, each with both servers, and `--record FILE` for the results as JSON.
- * Whether every target is met.
+ * Runs it; the arguments are numbers of objects, each with both servers or with that of `--limit`, and `--record FILE`
+ * for the results as JSON. Whether every target is met.
  */
 export async function runManaged(args: readonly string[]): Promise<boolean> {
-  const { numbers, record } = readArguments(args);
+  const { numbers, limits, record } = readArguments(args);
   const folder = mkdtempSync(path.join(os.tmpdir(), 'sluice-bench-'));
   const rows: ManagedRow[] = [];
   const machine = machineBefore();
@@ -42,7 +42,7 @@ export async function runManaged(args: readonly string[]): Promise<boolean> {
       spec: { namespaces: [namespace] },
     });
     for (const objects of numbers) {
-      for (const limit of [15, null]) {
+      for (const limit of limits) {
         for await (const row of measure(controlPlane, release, objects, limit)) {
           rows.push(row);
           process.stderr.write(`${JSON.stringify(row)}\n`);
@@ -56,24 +56,28 @@ export async function runManaged(args: readonly string[]): Promise<boolean> {
   if (record !== undefined) writeFileSync(record, `${JSON.stringify(run, null, 2)}\n`);
   const found = managedVerdicts(rows);
   process.stdout.write(
-    `${machineLine(run.machine)}\n\n${managedTable(rows)}\n${found.map(({ line }) => line).join('')}`,
+    `${machineLine(run.machine)}\n\n${managedTable([rows])}\n${found.map(({ line }) => line).join('')}`,
   );
   return found.every(({ isMet }) => isMet);
 }
 
 function readArguments(args: readonly string[]): {
   readonly numbers: readonly number[];
+  readonly limits: readonly (number | null)[];
   readonly record: string | undefined;
 } {
   const { values, positionals } = parseArgs({
     args: [...args],
     allowPositionals: true,
-    options: { record: { type: 'string' } },
+    options: { record: { type: 'string' }, limit: { type: 'string' } },
   });
   const numbers = positionals.length === 0 ? [500, 1000] : positionals.map(Number);
   if (!numbers.every((number) => Number.isInteger(number) && number > 0))
     throw new Error(`after \`managed\` come numbers of objects; found ${positionals.join(' ')}`);
-  return { numbers, record: values.record };
+  const limit = values.limit === undefined || values.limit === 'none' ? null : Number(values.limit);
+  if (limit !== null && !(limit >= 1))
+    throw new Error(`\`--limit\` must be calls a second or none; found ${values.limit}`);
+  return { numbers, limits: values.limit === undefined ? [15, null] : [limit], record: values.record };
 }
 
 function machineBefore(): Machine {

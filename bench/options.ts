@@ -41,7 +41,8 @@ Examples
   npm run bench -- --json > run.json
   npm run bench -- profile            where the time goes; a case may follow, default 'batch 10'
   npm run bench -- managed            what Managed mode costs; numbers of objects may follow, default 500 1000, and
-                                      --record FILE, as docs/explanation/managed-cost.md is made from
+                                      --limit N (calls a second, or none) instead of both, and --record FILE, as
+                                      docs/explanation/managed-cost.md is made from
 `;
 
 const quickCases: ReadonlySet<string> = new Set(['batch 10', 'five filters']);

@@ -26,7 +26,7 @@ export function managedCostPage(): GeneratedFile {
   if (runs.length === 0) throw new Error('bench/recorded/managed holds no run');
   const blocks: Readonly<Record<string, string>> = {
     machines: runs.map(({ machine }, index) => `${index + 1}. ${machineLine(machine)}\n`).join(''),
-    figures: managedTable(runs.flatMap(({ rows }) => rows)),
+    figures: managedTable(runs.map(({ rows }) => rows)),
     missed: missesOf(runs),
   };
   const text = readFileSync(path.join(root, page), 'utf8').replaceAll(
@@ -37,6 +37,8 @@ export function managedCostPage(): GeneratedFile {
 }
 
 function missesOf(runs: readonly RecordedManagedRun[]): string {
-  const missed = managedVerdicts(runs.flatMap(({ rows }) => rows)).filter(({ isMet }) => !isMet);
-  return missed.length === 0 ? 'Nothing is missed.\n' : missed.map(({ line }) => `- ${line}`).join('');
+  const missed = runs.flatMap(({ rows }, index) =>
+    managedVerdicts(rows).flatMap(({ isMet, line }) => (isMet ? [] : [`- Run ${index + 1}: ${line}`])),
+  );
+  return missed.length === 0 ? 'Nothing is missed.\n' : missed.join('');
 }
