@@ -81,6 +81,7 @@ export class Family {
   text(): string {
     this.#collect?.();
     const { name, help, type } = this;
+    const parts: string[] = [];
     let text = `# HELP ${name} ${escaped(help)}\n# TYPE ${name} ${type}`;
     for (const { labels, value } of this.#series.values()) {
       text += `\n${name}`;
@@ -90,8 +91,12 @@ export class Family {
         mark = ',';
       }
       text += `${mark === '{' ? '' : '}'} ${numberText(value)}`;
+      if (text.length < partLength) continue;
+      // Its characters alone: what was joined from many strings holds them all until somebody reads it.
+      parts.push(Buffer.from(text).toString());
+      text = '';
     }
-    return text;
+    return parts.join('') + text;
   }
 }
 
@@ -177,6 +182,9 @@ export class Distributions {
 function escaped(text: string): string {
   return text.replaceAll('\\', '\\\\').replaceAll('\n', '\\n');
 }
+
+/** Of a text in the making. */
+const partLength = 8192;
 
 /** Prometheus's words for what is no number. */
 function numberText(value: number): string {

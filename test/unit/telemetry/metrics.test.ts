@@ -132,6 +132,8 @@ describe('the text', () => {
     metrics.set('leader_election_master_status', { name }, value);
     metrics.inc('sluice_polled_events_total', { ...orders, mapping: name }, 3);
     metrics.observe('rest_client_request_duration_seconds', { verb: 'get', host: 'h' }, 0.3);
+    for (let index = 0; index < 300; index++)
+      metrics.inc('sluice_polled_events_total', { ...orders, mapping: `${name}-${index}` });
     metrics.onCollect('sluice_members', (set) => set({ pool: name }, value));
     expect(await metrics.text()).toBe(await metrics.registry.metrics());
   });
