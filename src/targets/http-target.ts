@@ -19,7 +19,7 @@ import type { Invocation, Outcome, Target } from '../poller/ports.ts';
 import type { Resolver } from './address-policy.ts';
 import type { HttpTargetConfig } from './http-config.ts';
 import type { EndpointSource, Unready } from './http-endpoints.ts';
-import { brokenOutcome, failed, needsBody, outcomeOf } from './http/answer.ts';
+import { brokenOutcome, failed, needsBody, noBytes, outcomeOf } from './http/answer.ts';
 import type { Connection } from './http/connection.ts';
 import { dial, type DialTls } from './http/dial.ts';
 import { chooseEndpoint, EndpointPool, passOverMs } from './http/endpoint-pool.ts';
@@ -301,7 +301,7 @@ export class HttpTarget implements Target {
     // Its connection was cut by us.
     if (this.#isClosed) return interrupted;
     // An answer other than 2xx stands by its status, whatever became of a body that might have said more.
-    if (head !== undefined && !needsBody(head)) return outcomeOf(head, nothing, nowMs);
+    if (head !== undefined && !needsBody(head)) return outcomeOf(head, noBytes, nowMs);
     switch (ended.kind) {
       case 'timed-out': {
         const seconds = this.#config.timeoutMs / 1000;
@@ -343,7 +343,6 @@ const busy: Outcome = {
   message: 'Every endpoint of the target is at an invocation, and takes one at a time',
 };
 
-const nothing = new Uint8Array();
 const noPools: ReadonlySet<EndpointPool> = new Set();
 
 function notReady({ reason, message }: Unready): Outcome {

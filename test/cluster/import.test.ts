@@ -5,7 +5,6 @@
  */
 import {
   CreateEventSourceMappingCommand,
-  CreateFunctionCommand,
   LambdaClient,
   ListEventSourceMappingsCommand,
   type CreateEventSourceMappingCommandInput,
@@ -19,9 +18,9 @@ import type { KubeObject } from '../support/kube.ts';
 import { sqsClient } from '../support/queues.ts';
 import { isAbsent } from '../support/servers/absent.ts';
 import { awsEnvironment, queueArn, testAccount, type AwsServer } from '../support/servers/aws-server.ts';
+import { lambdaWithConsumer } from '../support/servers/consumer-function.ts';
 import { deployStack, translateSam, type Template } from '../support/servers/cloudformation.ts';
 import { kinesisArn, createStream } from '../support/servers/kinesis.ts';
-import { lambdaZip } from '../support/servers/lambda-zip.ts';
 import { startMiniStack } from '../support/servers/ministack.ts';
 import { sharedControlPlane } from '../support/shared-control-plane.ts';
 import { sluice } from '../support/sluice.ts';
@@ -233,21 +232,8 @@ describe.skipIf(isAbsent('ministack'))('import, then kubectl apply,', () => {
   beforeAll(async () => {
     aws = stack.use(await startMiniStack());
     seen = stack.use(await startAwsFaultProxy(aws.endpoint));
-    lambda = new LambdaClient({
-      endpoint: aws.endpoint,
-      region: aws.region,
-      credentials: { ...aws.credentials },
-    });
+    lambda = await lambdaWithConsumer(aws);
     stack.defer(() => lambda.destroy());
-    await lambda.send(
-      new CreateFunctionCommand({
-        FunctionName: 'consumer',
-        Runtime: 'nodejs22.x',
-        Handler: 'index.handler',
-        Role: role,
-        Code: { ZipFile: lambdaZip('export const handler = async () => ({});') },
-      }),
-    );
     using sqs = disposable(sqsClient(aws));
     for (const name of ['terraform-orders', 'ack-orders', 'live-orders'])
       await sqs.client.send(new CreateQueueCommand({ QueueName: name }));

@@ -1,6 +1,5 @@
 import { randomUUID } from 'node:crypto';
 import {
-  CreateFunctionCommand,
   GetEventSourceMappingCommand,
   LambdaClient,
   ListEventSourceMappingsCommand,
@@ -14,8 +13,8 @@ import { eventually } from '../support/eventually.ts';
 import { testFleet, type TestFleet } from '../support/fleet.ts';
 import { sqsClient } from '../support/queues.ts';
 import { isAbsent } from '../support/servers/absent.ts';
-import { queueArn, testAccount, type AwsServer } from '../support/servers/aws-server.ts';
-import { lambdaZip } from '../support/servers/lambda-zip.ts';
+import { queueArn, type AwsServer } from '../support/servers/aws-server.ts';
+import { lambdaWithConsumer } from '../support/servers/consumer-function.ts';
 import { startMiniStack } from '../support/servers/ministack.ts';
 import { sharedControlPlane } from '../support/shared-control-plane.ts';
 import type { Sluice } from '../support/sluice.ts';
@@ -163,21 +162,8 @@ describe.skipIf(isAbsent('ministack'))('a controller that is killed within a cal
   beforeAll(async () => {
     aws = await startMiniStack();
     proxy = await startAwsFaultProxy(aws.endpoint);
-    lambda = new LambdaClient({
-      endpoint: aws.endpoint,
-      region: aws.region,
-      credentials: { ...aws.credentials },
-    });
+    lambda = await lambdaWithConsumer(aws);
     sqs = sqsClient(aws);
-    await lambda.send(
-      new CreateFunctionCommand({
-        FunctionName: 'consumer',
-        Runtime: 'nodejs22.x',
-        Handler: 'index.handler',
-        Role: `arn:aws:iam::${testAccount.accountId}:role/test`,
-        Code: { ZipFile: lambdaZip('export const handler = async () => ({});') },
-      }),
-    );
     fleet = await testFleet(sharedControlPlane(), { ...aws, endpoint: proxy.endpoint });
     controller = await started();
   }, 180_000);

@@ -1,7 +1,6 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import {
   CreateEventSourceMappingCommand,
-  CreateFunctionCommand,
   LambdaClient,
   ListEventSourceMappingsCommand,
   ListTagsCommand,
@@ -16,8 +15,8 @@ import { eventually } from '../support/eventually.ts';
 import { conditionOf, testNamespace, type KubeObject, type TestNamespace } from '../support/kube.ts';
 import { sqsClient } from '../support/queues.ts';
 import { isAbsent } from '../support/servers/absent.ts';
-import { awsEnvironment, queueArn, testAccount, type AwsServer } from '../support/servers/aws-server.ts';
-import { lambdaZip } from '../support/servers/lambda-zip.ts';
+import { awsEnvironment, queueArn, type AwsServer } from '../support/servers/aws-server.ts';
+import { lambdaWithConsumer } from '../support/servers/consumer-function.ts';
 import { startLocalEmu } from '../support/servers/localemu.ts';
 import { applyCrds } from '../support/shared-control-plane.ts';
 import { startSluice, type Sluice } from '../support/sluice.ts';
@@ -64,21 +63,8 @@ describe.skipIf(isAbsent('localemu'))('the controller on a real API server, with
     await applyCrds(controlPlane);
     aws = await startLocalEmu();
     seen = await startAwsFaultProxy(aws.endpoint);
-    lambda = new LambdaClient({
-      endpoint: aws.endpoint,
-      region: aws.region,
-      credentials: { ...aws.credentials },
-    });
+    lambda = await lambdaWithConsumer(aws);
     sqs = sqsClient(aws);
-    await lambda.send(
-      new CreateFunctionCommand({
-        FunctionName: 'consumer',
-        Runtime: 'nodejs22.x',
-        Handler: 'index.handler',
-        Role: `arn:aws:iam::${testAccount.accountId}:role/test`,
-        Code: { ZipFile: lambdaZip('export const handler = async () => ({});') },
-      }),
-    );
     system = await testNamespace(controlPlane);
     await system.apply({
       apiVersion: 'sluice.dev/v1alpha1',

@@ -1,4 +1,3 @@
-import { CreateFunctionCommand, LambdaClient } from '@aws-sdk/client-lambda';
 import { CreateQueueCommand } from '@aws-sdk/client-sqs';
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -11,8 +10,8 @@ import { aMapping, someFacts, subjectOf } from '../support/mappings.ts';
 import { MemoryMappingApi } from '../support/memory-mapping-api.ts';
 import { sqsClient } from '../support/queues.ts';
 import { isAbsent } from '../support/servers/absent.ts';
-import { queueArn, testAccount, type AwsServer } from '../support/servers/aws-server.ts';
-import { lambdaZip } from '../support/servers/lambda-zip.ts';
+import { queueArn, type AwsServer } from '../support/servers/aws-server.ts';
+import { lambdaWithConsumer } from '../support/servers/consumer-function.ts';
 import { startLocalEmu } from '../support/servers/localemu.ts';
 import { startMiniStack } from '../support/servers/ministack.ts';
 
@@ -298,17 +297,8 @@ async function memoryWorld(): Promise<World & AsyncDisposable> {
 
 async function emulatorWorld(start: () => Promise<AwsServer>): Promise<World & AsyncDisposable> {
   const server = await start();
-  const lambda = lambdaClient(server);
+  const lambda = await lambdaWithConsumer(server);
   const sqs = sqsClient(server);
-  await lambda.send(
-    new CreateFunctionCommand({
-      FunctionName: 'consumer',
-      Runtime: 'nodejs22.x',
-      Handler: 'index.handler',
-      Role: `arn:aws:iam::${testAccount.accountId}:role/test`,
-      Code: { ZipFile: lambdaZip('export const handler = async () => ({});') },
-    }),
-  );
   return {
     api: mappingApi(lambda, () => Promise.resolve()),
     fresh: async () => {
@@ -323,12 +313,4 @@ async function emulatorWorld(start: () => Promise<AwsServer>): Promise<World & A
       await server[Symbol.asyncDispose]();
     },
   };
-}
-
-function lambdaClient(server: AwsServer): LambdaClient {
-  return new LambdaClient({
-    endpoint: server.endpoint,
-    region: server.region,
-    credentials: { ...server.credentials },
-  });
 }

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { CreateFunctionCommand, LambdaClient } from '@aws-sdk/client-lambda';
+import { LambdaClient } from '@aws-sdk/client-lambda';
 import { CreateQueueCommand, type SQSClient } from '@aws-sdk/client-sqs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { AwsFault } from '../support/aws-fault-proxy.ts';
@@ -7,8 +7,8 @@ import { eventually } from '../support/eventually.ts';
 import { startMappingEndpoint } from '../support/mapping-endpoint.ts';
 import { sqsClient } from '../support/queues.ts';
 import { isAbsent } from '../support/servers/absent.ts';
-import { queueArn, testAccount, type AwsServer } from '../support/servers/aws-server.ts';
-import { lambdaZip } from '../support/servers/lambda-zip.ts';
+import { queueArn, type AwsServer } from '../support/servers/aws-server.ts';
+import { lambdaWithConsumer } from '../support/servers/consumer-function.ts';
 import { startLocalEmu } from '../support/servers/localemu.ts';
 import { startMiniStack } from '../support/servers/ministack.ts';
 import { managedWorld, type ManagedWorld, type WorldOptions } from './managed-lab.ts';
@@ -187,21 +187,8 @@ function lab(start: () => Promise<AwsServer>, skip: boolean): Lab {
   beforeAll(async () => {
     if (skip) return;
     server = await start();
-    lambda = new LambdaClient({
-      endpoint: server.endpoint,
-      region: server.region,
-      credentials: { ...server.credentials },
-    });
+    lambda = await lambdaWithConsumer(server);
     sqs = sqsClient(server);
-    await lambda.send(
-      new CreateFunctionCommand({
-        FunctionName: 'consumer',
-        Runtime: 'nodejs22.x',
-        Handler: 'index.handler',
-        Role: `arn:aws:iam::${testAccount.accountId}:role/test`,
-        Code: { ZipFile: lambdaZip('export const handler = async () => ({});') },
-      }),
-    );
   }, 120_000);
   afterAll(async () => {
     lambda?.destroy();

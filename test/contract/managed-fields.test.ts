@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { CreateFunctionCommand, LambdaClient } from '@aws-sdk/client-lambda';
+import { LambdaClient } from '@aws-sdk/client-lambda';
 import { CreateQueueCommand } from '@aws-sdk/client-sqs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { awsFields } from '../../src/api/aws-fields.ts';
@@ -23,7 +23,7 @@ import { aMapping, subjectOf } from '../support/mappings.ts';
 import { sqsClient } from '../support/queues.ts';
 import { isAbsent } from '../support/servers/absent.ts';
 import { queueArn, testAccount, type AwsServer } from '../support/servers/aws-server.ts';
-import { lambdaZip } from '../support/servers/lambda-zip.ts';
+import { lambdaWithConsumer } from '../support/servers/consumer-function.ts';
 import { startLocalEmu } from '../support/servers/localemu.ts';
 import { startMiniStack } from '../support/servers/ministack.ts';
 
@@ -169,23 +169,9 @@ function lambdaClient(server: Pick<AwsServer, 'endpoint'>): LambdaClient {
   });
 }
 
-async function withFunction(server: AwsServer): Promise<LambdaClient> {
-  const lambda = lambdaClient(server);
-  await lambda.send(
-    new CreateFunctionCommand({
-      FunctionName: 'consumer',
-      Runtime: 'nodejs22.x',
-      Handler: 'index.handler',
-      Role: `arn:aws:iam::${testAccount.accountId}:role/test`,
-      Code: { ZipFile: lambdaZip('export const handler = async () => ({});') },
-    }),
-  );
-  return lambda;
-}
-
 async function localEmuWorld(): Promise<World> {
   const server = await startLocalEmu();
-  const lambda = await withFunction(server);
+  const lambda = await lambdaWithConsumer(server);
   const sqs = sqsClient(server);
   return {
     api: mappingApi(lambda, () => Promise.resolve()),
@@ -206,7 +192,7 @@ async function localEmuWorld(): Promise<World> {
 
 async function miniStackWorld(): Promise<World> {
   const server = await startMiniStack();
-  const lambda = await withFunction(server);
+  const lambda = await lambdaWithConsumer(server);
   return {
     api: mappingApi(lambda, () => Promise.resolve()),
     fresh: async (source) => {

@@ -31,22 +31,30 @@ const names = `^${label}(\\.${label})*$`;
 
 const replicas = (words: string): Value => integer(words, 2, 0, 1000);
 
+/** Objects of namespaces by their names, which is how rights on them are given. */
+const byNamespace = (words: string, kind: string, example: string): Value =>
+  list(
+    words,
+    {
+      ...closed({
+        namespace: shaped(
+          `Namespace of the ${kind} and of the mappings.`,
+          'string',
+          namespaceName,
+          undefined,
+        ),
+        names: list('Their names.', objectName, { type: 'string', unique: true }),
+      }),
+      required: ['namespace', 'names'],
+    },
+    { type: 'object', example: `- namespace: shop\n  names: ${example}` },
+  );
+
 /** Who may be what at AWS: of the controller and of each pool. */
-const serviceAccountAccess: Value = list(
+const serviceAccountAccess = byNamespace(
   "ServiceAccounts of tenants as which AWS may be called, for classes with `aws.identity: ServiceAccount`. Each must have the annotation `eks.amazonaws.com/role-arn`. Tokens of no other can be asked for, and in `scope: cluster` a ValidatingAdmissionPolicy lets them be for AWS's STS alone.",
-  {
-    ...closed({
-      namespace: shaped(
-        'Namespace of the ServiceAccounts and of the mappings.',
-        'string',
-        namespaceName,
-        undefined,
-      ),
-      names: list('Their names.', objectName, { type: 'string', unique: true }),
-    }),
-    required: ['namespace', 'names'],
-  },
-  { type: 'object', example: '- namespace: shop\n  names: [orders-consumer]' },
+  'ServiceAccounts',
+  '[orders-consumer]',
 );
 
 const controllerFields: Fields = {
@@ -147,21 +155,10 @@ const pollerFields: Fields = {
     ['signed', 'sdk'],
     'signed',
   ),
-  secretAccess: list(
+  secretAccess: byNamespace(
     'Secrets that mappings may name, for headers and TLS of HTTP targets. Nothing else can be read; a Secret is never listed.',
-    {
-      ...closed({
-        namespace: shaped(
-          'Namespace of the Secrets and of the mappings.',
-          'string',
-          namespaceName,
-          undefined,
-        ),
-        names: list('Their names.', objectName, { type: 'string', unique: true }),
-      }),
-      required: ['namespace', 'names'],
-    },
-    { type: 'object', example: '- namespace: shop\n  names: [orders-ca, orders-token]' },
+    'Secrets',
+    '[orders-ca, orders-token]',
   ),
   serviceAccountAccess,
   ...podFields({ requests: { cpu: '100m', memory: '320Mi' }, limits: { memory: '640Mi' } }),

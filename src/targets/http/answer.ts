@@ -182,7 +182,8 @@ function printable(value: string): string {
     .slice(0, 64);
 }
 
-const noBytes = new Uint8Array();
+/** The body of an answer of which none matters. */
+export const noBytes = new Uint8Array();
 
 /**
  * Bytes of an answer in one growing buffer. A target that sends its 6 MB byte by byte would otherwise cost a hundred

@@ -10,7 +10,7 @@ import { AbortHook } from '../../lib/abort-hook.ts';
 import type { Clock } from '../../lib/clock.ts';
 import type { DeadlineWatch, Watched } from '../../lib/deadline-watch.ts';
 import { deferred, type Deferred } from '../../lib/lifecycle.ts';
-import { BodyBuffer, maxAnswerBytes, maxDroppedBytes, readHead, type AnswerHead } from './answer.ts';
+import { BodyBuffer, maxAnswerBytes, maxDroppedBytes, noBytes, readHead, type AnswerHead } from './answer.ts';
 import type { Connection } from './connection.ts';
 
 export interface CallRequest {
@@ -168,7 +168,7 @@ class Call implements Dispatcher.DispatchHandler, Watched<Call> {
   /** A head that tells all stands, however its body ended. */
   #told(result: Exchange): Exchange | undefined {
     if (!('head' in result) || result.head === undefined || this.#needsBody(result.head)) return undefined;
-    return { kind: 'answered', head: result.head, body: nothing };
+    return { kind: 'answered', head: result.head, body: noBytes };
   }
 
   onRequestStart(controller: Dispatcher.DispatchController): void {
@@ -223,5 +223,3 @@ class Call implements Dispatcher.DispatchHandler, Watched<Call> {
     return this.#needsBody(head) ? maxAnswerBytes : maxDroppedBytes;
   }
 }
-
-const nothing = new Uint8Array();
